@@ -1,0 +1,6 @@
+/** Chance, where the system needs it. */
+export interface Random {
+  /** In [0, 1). */
+  fraction(): number
+  uuid(): string
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FatalError, messageOf } from '../base/errors.ts'
+import type { Disk } from '../io/disk.ts'
+
+/** Who holds a folder: enough to tell a live process from a dead one, or from another process with a reused pid. */
+type Holder = { readonly pid: number; readonly bootId: string; readonly startedAt: string }
+
+/**
+ * Keeps a second process out of a data directory. A lock left by a process that is gone is taken over: it is renamed
+ * first, which succeeds for one taker only, and put back if it turns out to be somebody's new lock.
+ */
+export class LockFile {
+  readonly #disk: Disk
+  readonly #path: string
+
+  static acquire(disk: Disk, folder: string): LockFile {
+    disk.makeFolder(folder)
+    const path = join(folder, 'lock')
+    const self = Buffer.from(JSON.stringify(holderOf(process.pid)))
+    if (disk.exists(path)) removeIfStale(disk, path)
+    try {
+      disk.createExclusively(path, self)
+    } catch (error) {
+      throw new FatalError(
+        `${path}: cannot be created (${messageOf(error)}): is another process starting on this folder?`,
+      )
+    }
+    return new LockFile(disk, path)
+  }
+
+  private constructor(disk: Disk, path: string) {
+    this.#disk = disk
+    this.#path = path
+  }
+
+  release(): void {
+    this.#disk.remove(this.#path)
+  }
+}
+
+function removeIfStale(disk: Disk, path: string): void {
+  const found = disk.readFile(path)
+  refuseIfLive(path, found)
+  const aside = `${path}.stale-${process.pid}`
+  disk.rename(path, aside)
+  const renamed = disk.readFile(aside)
+  if (!renamed.equals(found)) {
+    disk.rename(aside, path)
+    refuseIfLive(path, renamed)
+  }
+  disk.remove(aside)
+}
+
+function refuseIfLive(path: string, bytes: Buffer): void {
+  const holder = parse(bytes)
+  if (holder === null || !isLive(holder)) return
+  throw new FatalError(
+    `${path}: the folder is in use by process ${holder.pid}. Stop that process, or give this one its own data directory.`,
+  )
+}
+
+function parse(bytes: Buffer): Holder | null {
+  try {
+    return JSON.parse(bytes.toString()) as Holder
+  } catch {
+    return null
+  }
+}
+
+function isLive(holder: Holder): boolean {
+  if (holder.pid === process.pid) return false
+  try {
+    process.kill(holder.pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+  const now = holderOf(holder.pid)
+  return now.bootId === holder.bootId && now.startedAt === holder.startedAt
+}
+
+/** Linux tells when a process started; elsewhere a live pid has to do. */
+function holderOf(pid: number): Holder {
+  const bootId = readOr('/proc/sys/kernel/random/boot_id', 'unknown').trim()
+  const stat = readOr(`/proc/${pid}/stat`, '')
+  const startedAt = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'unknown'
+  return { pid, bootId, startedAt }
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return otherwise
+  }
+}

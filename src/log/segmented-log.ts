@@ -1,0 +1,275 @@
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { assert } from '../base/assert.ts'
+import { type Deferred, deferred } from '../base/deferred.ts'
+import type { Disk, DiskFile } from '../io/disk.ts'
+import { mergeBatches } from './batch.ts'
+import { applyMaskTo, encodeFrame, frameBytes, RECORD_HEADER_BYTES } from './frame.ts'
+import type { LocationTable } from './location-table.ts'
+import { type Batch, DamagedLog, type Log } from './log.ts'
+import { type Recovered, recover } from './recovery.ts'
+import {
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type Segment,
+  type SegmentHeader,
+  segmentName,
+} from './segment.ts'
+
+export type SegmentedLogOptions = {
+  readonly disk: Disk
+  readonly folder: string
+  /** Names the node and its data directory; a log written under another name is refused. */
+  readonly owner: string
+  readonly segmentBytes?: number
+}
+
+const SEGMENT_BYTES = 16 * 1024 * 1024
+/** A write takes about this much at most; what waits behind it goes with the next. */
+const WRITE_BYTES_MAX = 4 * 1024 * 1024
+const ZEROS = Buffer.alloc(1024 * 1024)
+const PREPARED = 'prepared.segment'
+
+/** The log as a chain of segments (`segment.ts`) of frames (`frame.ts`), recovered by the table in `recovery.ts`. */
+export class SegmentedLog implements Log {
+  readonly #disk: Disk
+  readonly #folder: string
+  readonly #owner: string
+  readonly #segmentBytes: number
+  readonly #table: LocationTable
+  readonly torn: Recovered['torn']
+  #state: Buffer | null
+  #nextBatch: number
+  #chain: number
+  /** Where the log ends once everything that was accepted is on disk. */
+  #acceptedLast: number
+
+  #waiting: Batch | null = null
+  #waitingDone: Deferred<void> = deferred()
+  #writing = false
+  #failure: unknown = null
+  #preparing: Promise<DiskFile> | null = null
+
+  static async open(options: SegmentedLogOptions): Promise<SegmentedLog> {
+    options.disk.makeFolder(options.folder)
+    const log = new SegmentedLog(options, await recover(options.disk, options.folder, options.owner))
+    if (log.#table.segments.length === 0) await log.#roll()
+    return log
+  }
+
+  private constructor(options: SegmentedLogOptions, recovered: Recovered) {
+    this.#disk = options.disk
+    this.#folder = options.folder
+    this.#owner = options.owner
+    this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
+    this.#table = recovered.table
+    this.torn = recovered.torn
+    this.#state = recovered.state
+    this.#nextBatch = recovered.nextBatch
+    this.#chain = recovered.chain
+    this.#acceptedLast = recovered.table.lastIndex
+  }
+
+  get firstIndex(): number {
+    return this.#table.firstIndex
+  }
+
+  get lastIndex(): number {
+    return this.#table.lastIndex
+  }
+
+  get state(): Buffer | null {
+    return this.#state
+  }
+
+  append(batch: Batch): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure)
+    this.#accept(batch)
+    if (this.#waiting === null) {
+      this.#waiting = batch
+      this.#waitingDone = deferred()
+    } else {
+      this.#waiting = mergeBatches(this.#waiting, batch)
+    }
+    const done = this.#waitingDone.promise
+    if (!this.#writing) void this.#writeAll()
+    return done
+  }
+
+  #accept(batch: Batch): void {
+    if (batch.truncateFrom !== null) this.#acceptedLast = Math.min(this.#acceptedLast, batch.truncateFrom - 1)
+    if (batch.records.length === 0) return
+    assert(
+      batch.firstIndex === this.#acceptedLast + 1,
+      `record ${batch.firstIndex} follows ${this.#acceptedLast}`,
+    )
+    this.#acceptedLast += batch.records.length
+  }
+
+  /** One write at a time: frame N + 1 is not begun before frame N is durable (recovery rests on it). */
+  async #writeAll(): Promise<void> {
+    this.#writing = true
+    while (this.#waiting !== null) {
+      const batch: Batch = this.#waiting
+      const done = this.#waitingDone
+      this.#waiting = null
+      try {
+        await this.#writeInParts(batch)
+        done.resolve()
+      } catch (error) {
+        this.#fail(error, done)
+      }
+    }
+    this.#writing = false
+  }
+
+  /** Never retried: after a failed sync the kernel may have dropped the very pages that failed. */
+  #fail(error: unknown, done: Deferred<void>): void {
+    this.#failure = error
+    done.reject(error)
+    if (this.#waiting === null) return
+    this.#waiting = null
+    this.#waitingDone.reject(error)
+  }
+
+  async #writeInParts(batch: Batch): Promise<void> {
+    let rest = batch
+    for (;;) {
+      const count = this.#countThatFits(rest.records)
+      const last = count === rest.records.length
+      // The state goes with the last part: a vote or a commit index is never durable before the entries it covers.
+      await this.#writeFrame({
+        ...rest,
+        records: rest.records.slice(0, count),
+        state: last ? rest.state : null,
+      })
+      if (last) return
+      rest = {
+        ...rest,
+        truncateFrom: null,
+        firstIndex: rest.firstIndex + count,
+        records: rest.records.slice(count),
+      }
+    }
+  }
+
+  #countThatFits(records: readonly Buffer[]): number {
+    const bytesMax = Math.min(WRITE_BYTES_MAX, (this.#segmentBytes - SEGMENT_HEADER_BYTES) / 2)
+    let bytes = 0
+    for (const [count, record] of records.entries()) {
+      bytes += record.length + RECORD_HEADER_BYTES
+      if (bytes > bytesMax && count > 0) return count
+    }
+    return records.length
+  }
+
+  async #writeFrame(batch: Batch): Promise<void> {
+    const content = { ...batch, truncateFrom: batch.truncateFrom ?? 0 }
+    const bytes = frameBytes(content)
+    assert(SEGMENT_HEADER_BYTES + bytes <= this.#segmentBytes, `a frame of ${bytes} bytes fits in a segment`)
+    if (this.#segment.end + bytes > this.#segmentBytes) await this.#roll()
+    const segment = this.#segment
+    const { buffer, chain, mask, located } = encodeFrame(
+      { ...content, batch: this.#nextBatch },
+      this.#chain,
+      segment.end,
+    )
+    await segment.file.writeDurably(buffer, segment.end)
+    if (batch.truncateFrom !== null) this.#table.truncate(batch.truncateFrom)
+    for (const { offset, bytes } of located) this.#table.add(segment.end + offset, bytes, mask)
+    this.#state = batch.state ?? this.#state
+    this.#chain = chain
+    this.#nextBatch += 1
+    segment.end += bytes
+    if (segment.end > this.#segmentBytes / 2) this.#prepareNext()
+  }
+
+  get #segment(): Segment {
+    return this.#table.segments.at(-1)!
+  }
+
+  /** Begins the next segment: header on disk first, then its name, and only then frames. */
+  async #roll(): Promise<void> {
+    const file = await this.#prepareNext()
+    this.#preparing = null
+    const header: SegmentHeader = {
+      sequence: (this.#table.segments.at(-1)?.header.sequence ?? 0) + 1,
+      baseIndex: this.#table.lastIndex + 1,
+      firstBatch: this.#nextBatch,
+      chain: this.#chain,
+      owner: this.#owner,
+      state: this.#state,
+    }
+    const path = join(this.#folder, segmentName(header))
+    await file.writeDurably(encodeSegmentHeader(header), 0)
+    this.#disk.rename(join(this.#folder, PREPARED), path)
+    this.#disk.syncFolder(this.#folder)
+    this.#table.addSegment({ header, path, file, end: SEGMENT_HEADER_BYTES })
+  }
+
+  #prepareNext(): Promise<DiskFile> {
+    this.#preparing ??= prepareSegment(this.#disk, this.#folder, this.#segmentBytes)
+    this.#preparing.catch(() => {})
+    return this.#preparing
+  }
+
+  read(from: number, to: number, bytesMax: number): Buffer[] {
+    assert(
+      from >= this.firstIndex && from <= to && to <= this.lastIndex,
+      `records ${from}-${to} are in the log`,
+    )
+    const records: Buffer[] = []
+    let bytes = 0
+    for (let index = from; index <= to; index++) {
+      const record = this.#readOne(index)
+      bytes += record.length
+      if (records.length > 0 && bytes > bytesMax) break
+      records.push(record)
+    }
+    return records
+  }
+
+  #readOne(index: number): Buffer {
+    const { segment, offset, bytes, mask } = this.#table.at(index)
+    const buffer = Buffer.allocUnsafe(bytes + RECORD_HEADER_BYTES)
+    const start = offset - RECORD_HEADER_BYTES
+    const count = segment.file.read(buffer, start)
+    applyMaskTo(buffer, mask)
+    const record = buffer.subarray(RECORD_HEADER_BYTES)
+    const sound =
+      count === buffer.length && buffer.readUInt32LE(0) === bytes && buffer.readUInt32LE(4) === crc32(record)
+    if (sound) return record
+    throw new DamagedLog(
+      `${segment.path}: record ${index} at offset ${start} fails its checksum; the disk is failing`,
+    )
+  }
+
+  async close(): Promise<void> {
+    while (this.#writing) await this.#waitingDone.promise.catch(() => {})
+    this.#failure ??= new Error('the log is closed')
+    const prepared = await this.#preparing?.catch(() => null)
+    prepared?.close()
+    for (const segment of this.#table.segments) segment.file.close()
+  }
+}
+
+/** A file of zeros that are really on disk: appending to it later changes no file size and allocates no block. */
+async function prepareSegment(disk: Disk, folder: string, bytes: number): Promise<DiskFile> {
+  const path = join(folder, PREPARED)
+  if (disk.exists(path)) {
+    const file = disk.open(path, 'existing')
+    if (file.size === bytes) return file
+    file.close()
+    disk.remove(path)
+  }
+  const aside = `${path}.tmp`
+  if (disk.exists(aside)) disk.remove(aside)
+  const file = disk.open(aside, 'create')
+  for (let position = 0; position < bytes; position += ZEROS.length) {
+    await file.write(ZEROS.subarray(0, Math.min(ZEROS.length, bytes - position)), position)
+  }
+  await file.sync()
+  disk.rename(aside, path)
+  disk.syncFolder(folder)
+  return file
+}

@@ -1,0 +1,111 @@
+import { assert } from '../base/assert.ts'
+import type { Index, Milliseconds } from './entry.ts'
+
+/** Appends under way to one follower: how many, how many bytes, and the last index of each. Oldest first. */
+export class Inflight {
+  readonly #appends: { last: Index; bytes: number }[] = []
+  #bytes = 0
+
+  get count(): number {
+    return this.#appends.length
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  add(last: Index, bytes: number): void {
+    this.#appends.push({ last, bytes })
+    this.#bytes += bytes
+  }
+
+  freeUpTo(index: Index): void {
+    while (this.#appends.length > 0 && this.#appends[0]!.last <= index)
+      this.#bytes -= this.#appends.shift()!.bytes
+  }
+
+  clear(): void {
+    this.#appends.length = 0
+    this.#bytes = 0
+  }
+}
+
+/**
+ * The leader's view of one follower.
+ *
+ * ```
+ *              a reply matches
+ *   probe  ----------------------->  replicate
+ *     ^                                  |
+ *     +----------------------------------+
+ *       a gap, a lost connection, or no answer for too long
+ * ```
+ *
+ * probe: where the logs agree is unknown; one append at a time, `paused` until something answers.
+ * replicate: appends are pipelined; `next` runs ahead of `match`.
+ *
+ * Invariants: 0 <= match < next; in probe nothing is in flight.
+ */
+export class Progress {
+  state: 'probe' | 'replicate' = 'probe'
+  match: Index = 0
+  next: Index
+  paused = false
+  /** An append waits for older entries to be read from disk. */
+  reading = false
+  /** The highest commit index that this follower was told. */
+  commitTold: Index = 0
+  /** When the follower last answered anything of this session. */
+  contactAt: Milliseconds
+  /** When `match` last moved or replication (re)started. */
+  advancedAt: Milliseconds
+  readonly inflight = new Inflight()
+
+  constructor(next: Index, now: Milliseconds) {
+    this.next = next
+    this.contactAt = now
+    this.advancedAt = now
+  }
+
+  becomeProbe(now: Milliseconds): void {
+    this.state = 'probe'
+    this.next = this.match + 1
+    this.paused = false
+    this.reading = false
+    this.advancedAt = now
+    this.commitTold = 0
+    this.inflight.clear()
+  }
+
+  /** The follower's log equals ours up to `index`. Returns whether that was news. */
+  matched(index: Index, now: Milliseconds): boolean {
+    const news = index > this.match
+    if (news) {
+      this.match = index
+      this.advancedAt = now
+    }
+    this.next = Math.max(this.next, this.match + 1)
+    this.inflight.freeUpTo(this.match)
+    if (this.state === 'probe') {
+      this.state = 'replicate'
+      this.next = this.match + 1
+      this.reading = false
+      this.advancedAt = now
+    }
+    this.paused = false
+    return news
+  }
+
+  /** The follower lacks the entry at `index`; `retry` is the last one that may match. Stale rejections change nothing. */
+  rejected(index: Index, retry: Index, now: Milliseconds): void {
+    if (index <= this.match) return
+    if (this.state === 'replicate') {
+      this.becomeProbe(now)
+      return
+    }
+    if (index !== this.next - 1) return
+    this.next = Math.max(this.match + 1, Math.min(index, retry + 1))
+    this.paused = false
+    assert(this.next > this.match, 'next stays above match')
+  }
+}

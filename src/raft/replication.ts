@@ -1,0 +1,206 @@
+import type { Core } from './core.ts'
+import { type Entry, type EntryId, type Index, type NodeId, sizeOf } from './entry.ts'
+import type { ReadRequest } from './io.ts'
+import type { Append, AppendReply, CommitNotice, Envelope, Heartbeat, HeartbeatReply } from './message.ts'
+import type { Progress } from './progress.ts'
+import { majority, quorumIndex } from './quorum.ts'
+import type { Leader } from './role.ts'
+
+/** Replication: Raft section 5.3 and 5.4.2. The first half is the leader's, the second the follower's. */
+
+/** Sends each follower what it lacks, as far as its window allows. Called once per output, so proposals share appends. */
+export function replicate(core: Core): void {
+  if (core.role.kind !== 'leader') return
+  for (const [peer, progress] of core.role.progress) {
+    while (sendAppend(core, core.role, peer, progress)) {}
+    tellCommit(core, core.role, peer, progress)
+  }
+}
+
+/** Sends the next append, if one may go out now. Returns whether another may follow at once. */
+function sendAppend(core: Core, leader: Leader, peer: NodeId, progress: Progress): boolean {
+  if (!mayAppend(core, progress)) return false
+  if (progress.next < core.log.tailFirst) {
+    progress.reading = true
+    const to = core.log.tailFirst - 1
+    core.read({
+      peer,
+      session: leader.session,
+      from: progress.next,
+      to,
+      bytesMax: core.options.appendBytesMax,
+    })
+    return false
+  }
+  const { lastIndex } = core.log
+  const entries =
+    progress.next > lastIndex ? [] : core.log.slice(progress.next, lastIndex, core.options.appendBytesMax)
+  emitAppend(core, leader, peer, progress, entries)
+  return progress.state === 'replicate'
+}
+
+function mayAppend(core: Core, progress: Progress): boolean {
+  if (progress.reading || progress.paused) return false
+  if (progress.state === 'probe') return true
+  const { inflightCountMax, inflightBytesMax } = core.options
+  const room = progress.inflight.count < inflightCountMax && progress.inflight.bytes < inflightBytesMax
+  return room && progress.next <= core.log.lastIndex
+}
+
+function emitAppend(
+  core: Core,
+  leader: Leader,
+  peer: NodeId,
+  progress: Progress,
+  entries: readonly Entry[],
+): void {
+  const prevIndex = progress.next - 1
+  const prev: EntryId = { index: prevIndex, term: core.log.termAt(prevIndex)! }
+  core.send(peer, {
+    type: 'append',
+    term: core.term,
+    session: leader.session,
+    prev,
+    entries,
+    commit: core.commit,
+  })
+  if (progress.state === 'probe') {
+    progress.paused = true
+    return
+  }
+  if (progress.inflight.count === 0) progress.advancedAt = core.now
+  progress.commitTold = Math.max(progress.commitTold, Math.min(core.commit, prevIndex + entries.length))
+  progress.next += entries.length
+  progress.inflight.add(
+    progress.next - 1,
+    entries.reduce((sum, entry) => sum + sizeOf(entry), 0),
+  )
+}
+
+function tellCommit(core: Core, leader: Leader, peer: NodeId, progress: Progress): void {
+  const commit = Math.min(core.commit, progress.match)
+  if (progress.state !== 'replicate' || commit <= progress.commitTold) return
+  progress.commitTold = commit
+  core.send(peer, { type: 'commitNotice', term: core.term, session: leader.session, commit })
+}
+
+export function receiveEntriesRead(core: Core, request: ReadRequest, entries: readonly Entry[]): void {
+  if (core.role.kind !== 'leader' || core.role.session !== request.session) return
+  const progress = core.role.progress.get(request.peer)
+  if (progress === undefined || !progress.reading) return
+  progress.reading = false
+  if (progress.next === request.from && entries.length > 0)
+    emitAppend(core, core.role, request.peer, progress, entries)
+}
+
+export function receiveAppendReply(core: Core, { from }: Envelope, reply: AppendReply): void {
+  const progress = progressFor(core, from, reply.session)
+  if (progress === undefined) return
+  if (reply.success) {
+    if (progress.matched(Math.min(reply.matched, core.log.lastIndex), core.now)) advanceCommit(core)
+  } else {
+    const retry = core.log.lastWithTermAtMost(reply.hint.index, reply.hint.term)
+    progress.rejected(reply.rejected, retry.index, core.now)
+  }
+}
+
+/** A heartbeat that comes back wakes a probe, and replication whose appends were lost without a trace. */
+export function receiveHeartbeatReply(core: Core, { from }: Envelope, reply: HeartbeatReply): void {
+  const progress = progressFor(core, from, reply.session)
+  if (progress === undefined) return
+  progress.paused = false
+  const stalled =
+    progress.inflight.count > 0 && core.now - progress.advancedAt > core.options.electionTimeoutMs
+  if (progress.state === 'replicate' && stalled) progress.becomeProbe(core.now)
+}
+
+function progressFor(core: Core, peer: NodeId, session: number): Progress | undefined {
+  if (core.role.kind !== 'leader' || core.role.session !== session) return undefined
+  const progress = core.role.progress.get(peer)
+  if (progress !== undefined) progress.contactAt = core.now
+  return progress
+}
+
+export function receiveSendFailed(core: Core, peer: NodeId): void {
+  if (core.role.kind !== 'leader') return
+  const progress = core.role.progress.get(peer)
+  if (progress?.state === 'replicate') progress.becomeProbe(core.now)
+}
+
+/** An entry commits when a majority holds it durably and it is of the leader's own term (section 5.4.2, figure 8). */
+export function advanceCommit(core: Core): void {
+  if (core.role.kind !== 'leader') return
+  const matches = [core.durability.durable]
+  for (const progress of core.role.progress.values()) matches.push(progress.match)
+  const index = quorumIndex(matches)
+  if (index > core.commit && core.log.termAt(index) === core.term) core.commitTo(index)
+}
+
+export function sendHeartbeats(core: Core, leader: Leader): void {
+  for (const [peer, progress] of leader.progress) {
+    const commit = Math.min(core.commit, progress.match)
+    core.send(peer, { type: 'heartbeat', term: core.term, session: leader.session, commit })
+  }
+  leader.heartbeatAt = core.now + core.options.heartbeatIntervalMs
+}
+
+/** A leader that a majority no longer answers makes room for one that they do (thesis 6.2). */
+export function checkQuorum(core: Core, leader: Leader): void {
+  leader.quorumCheckAt = core.now + core.options.heartbeatIntervalMs
+  let live = 1
+  for (const progress of leader.progress.values()) {
+    if (core.now - progress.contactAt < core.options.electionTimeoutMs) live += 1
+  }
+  if (live < majority(core.voterCount())) core.becomeFollower(core.term, null)
+}
+
+// The follower's half.
+
+export function receiveAppend(core: Core, { from, via }: Envelope, append: Append): void {
+  followLeader(core, from)
+  const { term, session } = append
+  if (!core.log.has(append.prev)) {
+    const rejected = append.prev.index
+    const hint = core.log.lastWithTermAtMost(Math.min(rejected, core.log.lastIndex), append.prev.term)
+    core.sendInTerm(from, { type: 'appendReply', term, session, success: false, rejected, hint }, via)
+    return
+  }
+  const missing = append.entries.findIndex(entry => !core.log.has(entry))
+  if (missing >= 0 && append.entries[missing]!.index <= core.commit) {
+    const text = `its entry ${append.entries[missing]!.index} differs from the one committed here`
+    core.refuse({ from, reason: 'contradiction', text, ...(via === undefined ? {} : { via }) })
+    return
+  }
+  if (missing >= 0) appendFrom(core, append.entries.slice(missing))
+  // Only what this append verified counts as matched and can be committed: what lies behind may be another leader's.
+  const matched = append.prev.index + append.entries.length
+  core.commitTo(Math.min(append.commit, matched))
+  core.sendDurably(from, { type: 'appendReply', term, session, success: true, matched }, via)
+}
+
+/** Cuts the log only at a real conflict: an append that is short or old must not undo a newer one. */
+function appendFrom(core: Core, entries: readonly Entry[]): void {
+  if (entries[0]!.index <= core.log.lastIndex) core.truncate(entries[0]!.index)
+  for (const entry of entries) core.append(entry)
+}
+
+export function receiveHeartbeat(core: Core, { from }: Envelope, heartbeat: Heartbeat): void {
+  followLeader(core, from)
+  commitMatched(core, heartbeat.commit)
+  core.sendInTerm(from, { type: 'heartbeatReply', term: heartbeat.term, session: heartbeat.session })
+}
+
+export function receiveCommitNotice(core: Core, { from }: Envelope, notice: CommitNotice): void {
+  followLeader(core, from)
+  commitMatched(core, notice.commit)
+}
+
+/** The leader knows this node to match up to there; a log that ends earlier only means that messages overtook. */
+function commitMatched(core: Core, commit: Index): void {
+  core.commitTo(Math.min(commit, core.log.lastIndex))
+}
+
+function followLeader(core: Core, leader: NodeId): void {
+  if (core.role.kind !== 'follower') core.becomeFollower(core.term, leader)
+  core.heardLeader(leader)
+}
