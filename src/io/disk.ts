@@ -11,9 +11,12 @@ export interface Disk {
   readFile(path: string): Buffer
   /** Atomic and durable when it returns: written aside, synced, renamed, the folder synced. */
   replaceFile(path: string, bytes: Uint8Array): void
-  /** Fails with EEXIST if the file exists: at most one of two callers succeeds. */
+  /**
+   * Fails with EEXIST if the file exists: at most one of two callers succeeds. Durable when it returns; before that,
+   * others may see the file without its bytes.
+   */
   createExclusively(path: string, bytes: Uint8Array): void
-  /** Opens for reading and writing. `create` makes an empty file. */
+  /** Opens for reading and writing. `create` makes an empty file, whatever was there. */
   open(path: string, mode: 'create' | 'existing'): DiskFile
   /** Atomic; durable only after {@link syncFolder}. */
   rename(from: string, to: string): void
@@ -27,7 +30,7 @@ export interface DiskFile {
   read(target: Buffer, position: number): number
   /** Not durable before the next {@link sync}. */
   write(bytes: Buffer, position: number): Promise<void>
-  /** The bytes are on the device when the promise resolves. The buffer must not change before that. */
+  /** These bytes, and maybe no others, are on the device when the promise resolves. They must not change before that. */
   writeDurably(bytes: Buffer, position: number): Promise<void>
   sync(): Promise<void>
   close(): void

@@ -1,12 +1,16 @@
 import fs from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Disk, DiskFile } from './disk.ts'
 
 /** The real disk. */
 export const nodeDisk: Disk = {
   makeFolder(path) {
-    const first = fs.mkdirSync(path, { recursive: true })
-    if (first !== undefined) syncFolder(dirname(first))
+    const deepest = resolve(path)
+    const first = fs.mkdirSync(deepest, { recursive: true })
+    if (first === undefined) return
+    // Each new folder is a name in the one above it, up to the first one that was there before.
+    for (let folder = deepest; folder.length >= first.length; folder = dirname(folder))
+      syncFolder(dirname(folder))
   },
   list: path => fs.readdirSync(path).sort(),
   exists: path => fs.existsSync(path),
@@ -57,8 +61,8 @@ class NodeDiskFile implements DiskFile {
   readonly #durable: number | null
 
   constructor(path: string, mode: 'create' | 'existing') {
-    const { O_RDWR, O_CREAT, O_DSYNC } = fs.constants
-    this.#descriptor = fs.openSync(path, mode === 'create' ? O_RDWR | O_CREAT : O_RDWR, 0o644)
+    const { O_RDWR, O_CREAT, O_TRUNC, O_DSYNC } = fs.constants
+    this.#descriptor = fs.openSync(path, mode === 'create' ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR, 0o644)
     this.#durable = process.platform === 'linux' ? fs.openSync(path, O_RDWR | O_DSYNC) : null
   }
 

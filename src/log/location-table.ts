@@ -33,11 +33,11 @@ export class LocationTable {
     return this.#segments
   }
 
-  /** Notes the next record, which lies in the newest segment. */
-  add(offset: number, bytes: number, mask: number): void {
+  /** Notes where the next record lies. */
+  add({ segment, offset, bytes, mask }: Location): void {
     if ((this.#count + 1) * 3 > this.#columns.length) this.#grow()
     const at = this.#count * 3
-    this.#columns[at] = this.#segments.length - 1
+    this.#columns[at] = segment.header.sequence - this.#segments[0]!.header.sequence
     this.#columns[at + 1] = offset
     this.#columns[at + 2] = bytes
     if (mask !== 0) this.#masks.set(this.#first + this.#count, mask)

@@ -9,6 +9,9 @@ type Holder = { readonly pid: number; readonly bootId: string; readonly startedA
 /**
  * Keeps a second process out of a data directory. A lock left by a process that is gone is taken over: it is renamed
  * first, which succeeds for one taker only, and put back if it turns out to be somebody's new lock.
+ *
+ * A lock that has just been created may be empty for a moment, look like garbage and be taken over. So its creator looks
+ * once more when it is complete: a taker that saw it empty has renamed it by then, and the creator gives way.
  */
 export class LockFile {
   readonly #disk: Disk
@@ -18,7 +21,7 @@ export class LockFile {
     disk.makeFolder(folder)
     const path = join(folder, 'lock')
     const self = Buffer.from(JSON.stringify(holderOf(process.pid)))
-    if (disk.exists(path)) removeIfStale(disk, path)
+    removeIfStale(disk, path)
     try {
       disk.createExclusively(path, self)
     } catch (error) {
@@ -26,6 +29,7 @@ export class LockFile {
         `${path}: cannot be created (${messageOf(error)}): is another process starting on this folder?`,
       )
     }
+    if (!readIfThere(disk, path)?.equals(self)) throw startedTwice(path)
     return new LockFile(disk, path)
   }
 
@@ -40,16 +44,35 @@ export class LockFile {
 }
 
 function removeIfStale(disk: Disk, path: string): void {
-  const found = disk.readFile(path)
+  const found = readIfThere(disk, path)
+  if (found === null) return
   refuseIfLive(path, found)
   const aside = `${path}.stale-${process.pid}`
-  disk.rename(path, aside)
+  // Gone: its holder released it, or another process takes it over and will be found by `createExclusively`.
+  if (unlessGone(() => disk.rename(path, aside)) === null) return
   const renamed = disk.readFile(aside)
-  if (!renamed.equals(found)) {
-    disk.rename(aside, path)
-    refuseIfLive(path, renamed)
+  if (renamed.equals(found)) return disk.remove(aside)
+  disk.rename(aside, path)
+  refuseIfLive(path, renamed)
+  throw startedTwice(path)
+}
+
+function readIfThere(disk: Disk, path: string): Buffer | null {
+  return unlessGone(() => disk.readFile(path))
+}
+
+/** What `action` returns; null if the file is not there. */
+function unlessGone<T>(action: () => T): T | null {
+  try {
+    return action()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
-  disk.remove(aside)
+}
+
+function startedTwice(path: string): FatalError {
+  return new FatalError(`${path}: another process is starting on this folder. Start one of them.`)
 }
 
 function refuseIfLive(path: string, bytes: Buffer): void {

@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import type { Disk } from '../io/disk.ts'
 import {
-  batchAt,
-  claimedBytes,
   type DecodedFrame,
   decodeFrame,
   FRAME_ALIGNMENT,
   hasZeroSector,
-  SECTOR_BYTES,
+  headerAt,
+  headerSectorBytes,
 } from './frame.ts'
 import { LocationTable } from './location-table.ts'
 import { DamagedLog } from './log.ts'
@@ -24,13 +23,14 @@ import {
  * What a log may look like when it is opened, and what is done about it. One row, one test (`recovery.test.ts`).
  *
  * A write of frame N + 1 begins only after the sync of frame N has returned, and segments are full of zeros before
- * use. So an unfinished write can only be the very last frame, and it leaves a sector of zeros inside it. Everything
- * else that is wrong was right once: starting on it could forget a vote or an acknowledged entry.
+ * use. So an unfinished write can only be the very last frame, it leaves a sector of zeros inside it, and nothing lies
+ * behind it. Everything else that is wrong was right once: starting on it could forget a vote or an acknowledged entry.
  *
  * | found                                                                  | done                                  |
  * |------------------------------------------------------------------------|---------------------------------------|
  * | no segment                                                             | a new, empty log                      |
  * | frames, then zeros to the end of the last segment                      | opened                                |
+ * | a batch of several frames whose last frame is missing                  | opened without the batch              |
  * | last segment: a bad frame with a zero sector, nothing valid behind it  | torn: copied aside, cut, opened       |
  * | last segment: a bad frame without a zero sector                        | refused                               |
  * | a bad frame with a valid frame of the same or a later batch behind it  | refused                               |
@@ -38,9 +38,13 @@ import {
  * | a segment missing, doubled, or not following the chain of the one before | refused                             |
  * | record indexes that do not follow each other                           | refused                               |
  * | a damaged segment header                                               | refused                               |
+ * | a segment file longer or shorter than its header says                  | refused                               |
  * | a segment of another owner                                             | refused                               |
  * | a segment of an unknown format version                                 | refused                               |
  * | a prepared or half-prepared segment                                    | reused, or filled again               |
+ *
+ * What damage cannot be told from an unfinished write: a sector that the disk itself turned to zeros, if the last frame
+ * reaches into it. Then every frame that reaches into that sector is taken for unfinished.
  */
 export type Recovered = {
   readonly table: LocationTable
@@ -51,40 +55,52 @@ export type Recovered = {
   readonly torn: { readonly path: string; readonly offset: number; readonly copy: string } | null
 }
 
+type FoundFrame = { readonly segment: Segment; readonly position: number; readonly frame: DecodedFrame }
+
 type Cursor = {
   table: LocationTable
   state: Buffer | null
   nextBatch: number
   chain: number
   nextIndex: number
+  /** The frames of the batch that is being read; they count when its last one is there. */
+  parts: FoundFrame[]
 }
 
 export async function recover(disk: Disk, folder: string, owner: string): Promise<Recovered> {
   const names = disk.list(folder).filter(isSegmentName)
-  const cursor: Cursor = { table: new LocationTable(), state: null, nextBatch: 1, chain: 0, nextIndex: 1 }
+  const cursor: Cursor = {
+    table: new LocationTable(),
+    state: null,
+    nextBatch: 1,
+    chain: 0,
+    nextIndex: 1,
+    parts: [],
+  }
   let torn: Recovered['torn'] = null
   for (const [position, name] of names.entries()) {
+    const newest = position === names.length - 1
     const path = join(folder, name)
     const bytes = disk.readFile(path)
-    const header = checkedHeader(bytes, path, owner)
-    checkSequence(cursor, header, path, position)
+    const header = checkedHeader(cursor, bytes, path, owner)
+    checkSequence(cursor, header, path)
     const segment: Segment = { header, path, file: disk.open(path, 'existing'), end: SEGMENT_HEADER_BYTES }
     cursor.table.addSegment(segment)
-    readFrames(cursor, segment, bytes)
+    const lastFrame = readFrames(cursor, segment, bytes)
+    if (newest) await makeDurable(disk, folder, segment, bytes, lastFrame)
     if (isZero(bytes, segment.end)) continue
-    if (position < names.length - 1) refuse(cursor, segment, 'a frame before the newest segment is damaged')
+    if (!newest) refuse(cursor, path, segment.end, 'a frame before the newest segment is damaged')
     torn = await cutTornFrame(disk, cursor, segment, bytes)
   }
   const { table, state, nextBatch, chain } = cursor
   return { table, state, nextBatch, chain, torn }
 }
 
-function checkedHeader(bytes: Buffer, path: string, owner: string): SegmentHeader {
+function checkedHeader(cursor: Cursor, bytes: Buffer, path: string, owner: string): SegmentHeader {
   const header = decodeSegmentHeader(bytes)
-  if (header === null)
-    throw new DamagedLog(
-      `${path}: the segment header (bytes 0 to ${SEGMENT_HEADER_BYTES}) is damaged. ${REMEDY}`,
-    )
+  if (header === null) {
+    refuse(cursor, path, 0, `the segment header (bytes 0 to ${SEGMENT_HEADER_BYTES}) is damaged`)
+  }
   if ('unknownVersion' in header) {
     throw new DamagedLog(
       `${path}: log format ${header.unknownVersion}, this release reads format ${FORMAT_VERSION}. Start the release that wrote it.`,
@@ -95,65 +111,78 @@ function checkedHeader(bytes: Buffer, path: string, owner: string): SegmentHeade
       `${path}: written by ${header.owner}, opened as ${owner}. Point each node to its own data directory.`,
     )
   }
+  if (header.bytes !== bytes.length) {
+    const end = Math.min(header.bytes, bytes.length)
+    refuse(cursor, path, end, `the file has ${bytes.length} bytes, it was made with ${header.bytes}`)
+  }
   return header
 }
 
-function checkSequence(cursor: Cursor, header: SegmentHeader, path: string, position: number): void {
-  const first = position === 0
-  if (first) {
-    cursor.state = header.state
-    cursor.nextBatch = header.firstBatch
-    cursor.chain = header.chain
-    cursor.nextIndex = header.baseIndex
-    if (header.sequence === 1) return
-    throw new DamagedLog(
-      `${path}: the log begins with segment ${header.sequence}, segment 1 is missing. ${REMEDY}`,
-    )
+function checkSequence(cursor: Cursor, header: SegmentHeader, path: string): void {
+  const before = cursor.table.segments.at(-1)?.header.sequence ?? 0
+  if (header.sequence !== before + 1) {
+    refuse(cursor, path, 0, `segment ${before + 1} is expected here, this one is ${header.sequence}`)
   }
-  const expected = cursor.table.segments.at(-1)!.header.sequence + 1
-  if (header.sequence !== expected) {
-    throw new DamagedLog(
-      `${path}: segment ${expected} is expected here, this one is ${header.sequence}. ${REMEDY}`,
-    )
-  }
-  if (
-    header.chain !== cursor.chain ||
-    header.firstBatch !== cursor.nextBatch ||
-    header.baseIndex !== cursor.nextIndex
-  ) {
-    throw new DamagedLog(
-      `${path}: does not follow the end of the segment before it, at record ${cursor.nextIndex - 1}. ${REMEDY}`,
-    )
-  }
+  const follows =
+    header.chain === cursor.chain &&
+    header.firstBatch === cursor.nextBatch &&
+    header.baseIndex === cursor.nextIndex
+  if (!follows) refuse(cursor, path, 0, 'the segment does not follow the end of the one before it')
 }
 
-function readFrames(cursor: Cursor, segment: Segment, bytes: Buffer): void {
+/** Reads frames while they are good. Returns where the last of them begins. */
+function readFrames(cursor: Cursor, segment: Segment, bytes: Buffer): number {
+  let last = segment.end
   for (;;) {
     const frame = decodeFrame(bytes, segment.end, cursor.chain, cursor.nextBatch)
-    if (frame === null) return
-    if (frame.truncateFrom !== 0) {
-      cursor.table.truncate(frame.truncateFrom)
-      cursor.nextIndex = Math.min(cursor.nextIndex, frame.truncateFrom)
-    }
-    addRecords(cursor, segment, frame)
-    cursor.state = frame.state ?? cursor.state
+    if (frame === null) return last
+    // A batch that was begun and not finished was never acknowledged: the next one begins anew.
+    if (frame.first) cursor.parts = []
+    cursor.parts.push({ segment, position: segment.end, frame })
+    if (frame.last) takeBatch(cursor)
     cursor.chain = frame.chain
     cursor.nextBatch += 1
+    last = segment.end
     segment.end += frame.bytes
   }
 }
 
-function addRecords(cursor: Cursor, segment: Segment, frame: DecodedFrame): void {
-  if (frame.records.length === 0) return
-  if (frame.firstIndex !== cursor.nextIndex) {
-    refuse(
-      cursor,
-      segment,
-      `record ${cursor.nextIndex} is expected, the frame begins with ${frame.firstIndex}`,
-    )
+function takeBatch(cursor: Cursor): void {
+  for (const part of cursor.parts) takeFrame(cursor, part)
+  cursor.parts = []
+}
+
+function takeFrame(cursor: Cursor, { segment, position, frame }: FoundFrame): void {
+  if (frame.truncateFrom !== 0) {
+    cursor.table.truncate(frame.truncateFrom)
+    cursor.nextIndex = Math.min(cursor.nextIndex, frame.truncateFrom)
   }
-  for (const { offset, bytes } of frame.located) cursor.table.add(segment.end + offset, bytes, frame.mask)
+  if (frame.records.length > 0 && frame.firstIndex !== cursor.nextIndex) {
+    const what = `record ${cursor.nextIndex} is expected, the frame begins with ${frame.firstIndex}`
+    refuse(cursor, segment.path, position, what)
+  }
+  const mask = frame.mask
+  for (const { offset, bytes } of frame.located) {
+    cursor.table.add({ segment, offset: position + offset, bytes, mask })
+  }
   cursor.nextIndex += frame.records.length
+  cursor.state = frame.state ?? cursor.state
+}
+
+/**
+ * What was read may be in the memory of the system only, if the process before this one was killed. And if its sync
+ * failed, the system holds those pages for written: a sync alone would do nothing. So the last frame is written again.
+ */
+async function makeDurable(
+  disk: Disk,
+  folder: string,
+  segment: Segment,
+  bytes: Buffer,
+  lastFrame: number,
+): Promise<void> {
+  await segment.file.write(bytes.subarray(lastFrame, segment.end), lastFrame)
+  await segment.file.sync()
+  disk.syncFolder(folder)
 }
 
 /** What follows the last good frame is the one write that never finished, or damage. Only the first may be cut. */
@@ -163,14 +192,8 @@ async function cutTornFrame(
   segment: Segment,
   bytes: Buffer,
 ): Promise<Recovered['torn']> {
-  if (validFrameBehind(bytes, segment.end, cursor.nextBatch)) {
-    refuse(cursor, segment, 'a frame is damaged, and valid frames lie behind it')
-  }
-  const claimed = claimedBytes(bytes, segment.end)
-  const inFirstSector = SECTOR_BYTES - (segment.end % SECTOR_BYTES)
-  if (!hasZeroSector(bytes, segment.end, claimed ?? inFirstSector)) {
-    refuse(cursor, segment, 'the last frame is damaged, and not by a write that was cut short')
-  }
+  const damage = damageAt(bytes, segment.end, cursor.nextBatch)
+  if (damage !== null) refuse(cursor, segment.path, segment.end, damage)
   const copy = `${segment.path}.torn-${segment.end}`
   disk.replaceFile(copy, bytes.subarray(segment.end))
   await segment.file.write(Buffer.alloc(bytes.length - segment.end), segment.end)
@@ -178,10 +201,22 @@ async function cutTornFrame(
   return { path: segment.path, offset: segment.end, copy }
 }
 
-function validFrameBehind(bytes: Buffer, from: number, batch: number): boolean {
+/** What is wrong at `position`; null if it is an unfinished write. */
+function damageAt(bytes: Buffer, position: number, batch: number): string | null {
+  const header = headerAt(bytes, position)
+  const end = position + (header?.bytes ?? headerSectorBytes(bytes, position))
+  const behind = header === null ? hasHeaderBehind(bytes, position, batch) : !isZero(bytes, end)
+  if (behind) return 'a frame is damaged, and it is not the last one'
+  const unfinished =
+    (header === null || header.batch === batch) && hasZeroSector(bytes, position, end - position)
+  return unfinished ? null : 'the last frame is damaged, and not by a write that was cut short'
+}
+
+/** Without a header nobody knows where the frame ends: any sound header behind it may be that of a later frame. */
+function hasHeaderBehind(bytes: Buffer, from: number, batch: number): boolean {
   for (let position = from; position < bytes.length; position += FRAME_ALIGNMENT) {
-    const found = batchAt(bytes, position)
-    if (found !== null && found >= batch && (position > from || found > batch)) return true
+    const header = headerAt(bytes, position)
+    if (header !== null && header.batch >= batch) return true
   }
   return false
 }
@@ -200,7 +235,8 @@ const REMEDY =
   'The log is refused, because the lost part may hold votes or acknowledged entries. Restore this data directory from ' +
   'a copy of the disk; do not delete parts of it. While a majority of the metadata nodes runs, the cluster goes on without this node.'
 
-function refuse(cursor: Cursor, segment: Segment, what: string): never {
-  const records = `records from ${cursor.nextIndex} on`
-  throw new DamagedLog(`${segment.path}: at offset ${segment.end}, ${records}: ${what}. ${REMEDY}`)
+function refuse(cursor: Cursor, path: string, offset: number, what: string): never {
+  throw new DamagedLog(
+    `${path}: at offset ${offset}, records from ${cursor.nextIndex} on: ${what}. ${REMEDY}`,
+  )
 }

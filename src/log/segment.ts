@@ -14,19 +14,23 @@ import type { DiskFile } from '../io/disk.ts'
  * 24  u64      index of the next record when the segment was begun
  * 32  u64      batch number of its first frame
  * 40  u32      chain value of the last frame before it
- * 44  blob     owner: the node and data directory that write this log
+ * 44  u32      bytes of this file, a multiple of a sector
+ * 48  blob     owner: the node and data directory that write this log
  *     blob     state: a copy of the newest one, so that older segments can go
  * ```
  */
 export const SEGMENT_HEADER_BYTES = 4096
 export const FORMAT_VERSION = 1
 const MAGIC = Buffer.from('DMQLOG\r\n')
+/** All of a header but the bytes of the owner and of the state. */
+const FIXED_BYTES = 48 + 4 + 1 + 4
 
 export type SegmentHeader = {
   readonly sequence: number
   readonly baseIndex: number
   readonly firstBatch: number
   readonly chain: number
+  readonly bytes: number
   readonly owner: string
   readonly state: Buffer | null
 }
@@ -47,6 +51,11 @@ export function isSegmentName(name: string): boolean {
   return /^\d{10}-\d{16}\.log$/.test(name)
 }
 
+/** A larger state would find no place in the header of the next segment. */
+export function stateBytesMax(owner: string): number {
+  return SEGMENT_HEADER_BYTES - FIXED_BYTES - Buffer.byteLength(owner)
+}
+
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const writer = new ByteWriter(SEGMENT_HEADER_BYTES)
   writer.bytes(MAGIC)
@@ -56,6 +65,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   writer.u64(header.baseIndex)
   writer.u64(header.firstBatch)
   writer.u32(header.chain)
+  writer.u32(header.bytes)
   writer.text(header.owner)
   writer.u8(header.state === null ? 0 : 1)
   writer.blob(header.state ?? Buffer.alloc(0))
@@ -77,8 +87,9 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | { unknownVer
   const baseIndex = reader.u64()
   const firstBatch = reader.u64()
   const chain = reader.u32()
+  const length = reader.u32()
   const owner = reader.text()
   const hasState = reader.u8() === 1
   const state = Buffer.from(reader.blob())
-  return { sequence, baseIndex, firstBatch, chain, owner, state: hasState ? state : null }
+  return { sequence, baseIndex, firstBatch, chain, bytes: length, owner, state: hasState ? state : null }
 }

@@ -4,8 +4,8 @@ import { assert } from '../base/assert.ts'
 import { type Deferred, deferred } from '../base/deferred.ts'
 import type { Disk, DiskFile } from '../io/disk.ts'
 import { mergeBatches } from './batch.ts'
-import { applyMaskTo, encodeFrame, frameBytes, RECORD_HEADER_BYTES } from './frame.ts'
-import type { LocationTable } from './location-table.ts'
+import { applyMaskTo, encodeFrame, frameBytes, RECORD_HEADER_BYTES, SECTOR_BYTES } from './frame.ts'
+import type { Location, LocationTable } from './location-table.ts'
 import { type Batch, DamagedLog, type Log } from './log.ts'
 import { type Recovered, recover } from './recovery.ts'
 import {
@@ -14,6 +14,7 @@ import {
   type Segment,
   type SegmentHeader,
   segmentName,
+  stateBytesMax,
 } from './segment.ts'
 
 export type SegmentedLogOptions = {
@@ -21,6 +22,7 @@ export type SegmentedLogOptions = {
   readonly folder: string
   /** Names the node and its data directory; a log written under another name is refused. */
   readonly owner: string
+  /** Of segments to come, a multiple of a sector; those that exist keep their size. */
   readonly segmentBytes?: number
 }
 
@@ -29,6 +31,13 @@ const SEGMENT_BYTES = 16 * 1024 * 1024
 const WRITE_BYTES_MAX = 4 * 1024 * 1024
 const ZEROS = Buffer.alloc(1024 * 1024)
 const PREPARED = 'prepared.segment'
+
+/** A frame that is on disk, and counts when the last one of its batch is. */
+type WrittenFrame = {
+  readonly truncateFrom: number | null
+  readonly state: Buffer | null
+  readonly locations: readonly Location[]
+}
 
 /** The log as a chain of segments (`segment.ts`) of frames (`frame.ts`), recovered by the table in `recovery.ts`. */
 export class SegmentedLog implements Log {
@@ -49,6 +58,7 @@ export class SegmentedLog implements Log {
   #writing = false
   #failure: unknown = null
   #preparing: Promise<DiskFile> | null = null
+  #closing: Promise<void> | null = null
 
   static async open(options: SegmentedLogOptions): Promise<SegmentedLog> {
     options.disk.makeFolder(options.folder)
@@ -62,6 +72,7 @@ export class SegmentedLog implements Log {
     this.#folder = options.folder
     this.#owner = options.owner
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
+    assert(this.#segmentBytes % SECTOR_BYTES === 0, 'a segment is made of whole sectors')
     this.#table = recovered.table
     this.torn = recovered.torn
     this.#state = recovered.state
@@ -97,6 +108,9 @@ export class SegmentedLog implements Log {
   }
 
   #accept(batch: Batch): void {
+    const stateMax = stateBytesMax(this.#owner)
+    assert((batch.state?.length ?? 0) <= stateMax, `a state has at most ${stateMax} bytes`)
+    assert(batch.truncateFrom === null || batch.truncateFrom >= this.firstIndex, 'only what is there is void')
     if (batch.truncateFrom !== null) this.#acceptedLast = Math.min(this.#acceptedLast, batch.truncateFrom - 1)
     if (batch.records.length === 0) return
     assert(
@@ -132,25 +146,22 @@ export class SegmentedLog implements Log {
     this.#waitingDone.reject(error)
   }
 
+  /**
+   * What is too large for one frame goes to disk in several. None of them counts before the last one is there, so that
+   * a vote or a commit index is never without the entries it covers, nor an entry without the term it came in.
+   */
   async #writeInParts(batch: Batch): Promise<void> {
+    const written: WrittenFrame[] = []
     let rest = batch
-    for (;;) {
+    for (let last = false; !last; ) {
       const count = this.#countThatFits(rest.records)
-      const last = count === rest.records.length
-      // The state goes with the last part: a vote or a commit index is never durable before the entries it covers.
-      await this.#writeFrame({
-        ...rest,
-        records: rest.records.slice(0, count),
-        state: last ? rest.state : null,
-      })
-      if (last) return
-      rest = {
-        ...rest,
-        truncateFrom: null,
-        firstIndex: rest.firstIndex + count,
-        records: rest.records.slice(count),
-      }
+      last = count === rest.records.length
+      const part = { ...rest, records: rest.records.slice(0, count), state: last ? rest.state : null }
+      written.push(await this.#writeFrame(part, written.length === 0, last))
+      const firstIndex = rest.firstIndex + count
+      rest = { ...rest, truncateFrom: null, firstIndex, records: rest.records.slice(count) }
     }
+    for (const frame of written) this.#take(frame)
   }
 
   #countThatFits(records: readonly Buffer[]): number {
@@ -163,25 +174,27 @@ export class SegmentedLog implements Log {
     return records.length
   }
 
-  async #writeFrame(batch: Batch): Promise<void> {
-    const content = { ...batch, truncateFrom: batch.truncateFrom ?? 0 }
-    const bytes = frameBytes(content)
+  async #writeFrame(batch: Batch, first: boolean, last: boolean): Promise<WrittenFrame> {
+    const bytes = frameBytes(batch)
     assert(SEGMENT_HEADER_BYTES + bytes <= this.#segmentBytes, `a frame of ${bytes} bytes fits in a segment`)
-    if (this.#segment.end + bytes > this.#segmentBytes) await this.#roll()
+    if (this.#segment.end + bytes > this.#segment.header.bytes) await this.#roll()
     const segment = this.#segment
-    const { buffer, chain, mask, located } = encodeFrame(
-      { ...content, batch: this.#nextBatch },
-      this.#chain,
-      segment.end,
-    )
-    await segment.file.writeDurably(buffer, segment.end)
-    if (batch.truncateFrom !== null) this.#table.truncate(batch.truncateFrom)
-    for (const { offset, bytes } of located) this.#table.add(segment.end + offset, bytes, mask)
-    this.#state = batch.state ?? this.#state
+    const start = segment.end
+    const frame = { ...batch, truncateFrom: batch.truncateFrom ?? 0, batch: this.#nextBatch, first, last }
+    const { buffer, chain, mask, located } = encodeFrame(frame, this.#chain, start)
+    await segment.file.writeDurably(buffer, start)
     this.#chain = chain
     this.#nextBatch += 1
     segment.end += bytes
-    if (segment.end > this.#segmentBytes / 2) this.#prepareNext()
+    if (segment.end > segment.header.bytes / 2) void this.#prepareNext()
+    const locations = located.map(({ offset, bytes }) => ({ segment, offset: start + offset, bytes, mask }))
+    return { truncateFrom: batch.truncateFrom, state: batch.state, locations }
+  }
+
+  #take({ truncateFrom, state, locations }: WrittenFrame): void {
+    if (truncateFrom !== null) this.#table.truncate(truncateFrom)
+    for (const location of locations) this.#table.add(location)
+    this.#state = state ?? this.#state
   }
 
   get #segment(): Segment {
@@ -197,6 +210,7 @@ export class SegmentedLog implements Log {
       baseIndex: this.#table.lastIndex + 1,
       firstBatch: this.#nextBatch,
       chain: this.#chain,
+      bytes: this.#segmentBytes,
       owner: this.#owner,
       state: this.#state,
     }
@@ -234,7 +248,7 @@ export class SegmentedLog implements Log {
     const buffer = Buffer.allocUnsafe(bytes + RECORD_HEADER_BYTES)
     const start = offset - RECORD_HEADER_BYTES
     const count = segment.file.read(buffer, start)
-    applyMaskTo(buffer, mask)
+    applyMaskTo(buffer, mask, start)
     const record = buffer.subarray(RECORD_HEADER_BYTES)
     const sound =
       count === buffer.length && buffer.readUInt32LE(0) === bytes && buffer.readUInt32LE(4) === crc32(record)
@@ -244,7 +258,12 @@ export class SegmentedLog implements Log {
     )
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#closeOnce()
+    return this.#closing
+  }
+
+  async #closeOnce(): Promise<void> {
     while (this.#writing) await this.#waitingDone.promise.catch(() => {})
     this.#failure ??= new Error('the log is closed')
     const prepared = await this.#preparing?.catch(() => null)

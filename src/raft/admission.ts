@@ -26,7 +26,7 @@ export function admit(core: Core, envelope: Envelope): boolean {
     return refuse(core, envelope, 'foreignCluster', text)
   }
   if (toUuid !== null && toUuid !== core.options.uuid) {
-    refuseWiped(core, from, clusterId, toUuid)
+    refuseWiped(core, envelope, toUuid)
     return false
   }
   return core.configuration === null || admitSender(core, envelope)
@@ -34,14 +34,14 @@ export function admit(core: Core, envelope: Envelope): boolean {
 
 /** An empty node joins only the cluster that recorded its very disk. */
 function admitToEmpty(core: Core, envelope: Envelope, clusterId: string): boolean {
-  const { from, toUuid } = envelope
+  const { toUuid } = envelope
   if (toUuid === core.options.uuid) {
     core.adoptCluster(clusterId)
     return true
   }
   if (toUuid === null)
     return refuse(core, envelope, 'unknownVoter', 'this node is empty and not addressed by its UUID')
-  refuseWiped(core, from, clusterId, toUuid)
+  refuseWiped(core, envelope, toUuid)
   return false
 }
 

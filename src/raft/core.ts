@@ -140,6 +140,7 @@ export class Core {
     this.role = {
       kind: 'leader',
       session: this.term,
+      firstIndex: this.log.lastIndex + 1,
       progress,
       heartbeatAt: this.now,
       quorumCheckAt: this.now + this.options.electionTimeoutMs,
@@ -281,13 +282,13 @@ export class Core {
 
   // What goes out.
 
-  send(to: NodeId, message: Message, via?: number): void {
+  send(to: NodeId, message: Message, via?: number, toUuid = uuidOf(this.configuration, to)): void {
     this.#messages.push({
       from: this.options.id,
       to,
       clusterId: this.clusterId,
       fromUuid: this.options.uuid,
-      toUuid: uuidOf(this.configuration, to),
+      toUuid,
       message,
       ...(via === undefined ? {} : { via }),
     })
@@ -299,9 +300,9 @@ export class Core {
   }
 
   /** Sends once the current term is on disk: for answers that promise nothing about the log. */
-  sendInTerm(to: NodeId, message: Message, via?: number): void {
+  sendInTerm(to: NodeId, message: Message, via?: number, toUuid?: string): void {
     const write = this.#hardStateDirty ? this.durability.nextWrite : this.#termWrite
-    this.durability.after(write, () => this.send(to, message, via))
+    this.durability.after(write, () => this.send(to, message, via, toUuid))
   }
 
   whenDurable(action: () => void): void {

@@ -9,7 +9,8 @@ import { encodeFounding, uuidOf } from './voters.ts'
  * Founding a cluster, so that wiped disks can never found a second one over a survivor.
  *
  * 1. An empty node asks every voter of its configuration whether it is empty too, again and again.
- * 2. Each one answers: empty or not, and with the UUID of its data directory (in the envelope).
+ * 2. Each one answers: empty or not, and with the UUIDs of its data directory and of the one that asked (in the
+ *    envelope). An answer to a disk that is gone counts for nothing: whoever was empty then may hold a cluster by now.
  * 3. When all are empty, the one with the lowest id writes entry 1: a new cluster id and every voter with its UUID.
  *    Nobody else writes that entry, so index 1 is the same wherever it exists; the founder then runs for election.
  * 4. An empty node takes part only when a message is addressed to its very UUID: then a founder has heard from this
@@ -31,23 +32,27 @@ export function awaited(core: Core): number[] {
   return core.options.configuredVoters.filter(id => id !== core.options.id && !role.answers.has(id))
 }
 
-export function receiveProbe(core: Core, { from, via }: Envelope, probe: FoundingProbe): void {
+export function receiveProbe(core: Core, { from, fromUuid, via }: Envelope, probe: FoundingProbe): void {
+  forgetReplaced(core, from, fromUuid)
   const empty = core.clusterId === null
   if (empty && !sameVoters(core, probe.voters)) reportDisagreement(core, from, probe.voters)
   const voters = core.options.configuredVoters
   const recordedUuid = uuidOf(core.configuration, from)
-  core.sendInTerm(from, { type: 'foundingAnswer', empty, voters, recordedUuid }, via)
+  core.sendInTerm(from, { type: 'foundingAnswer', empty, voters, recordedUuid }, via, fromUuid)
 }
 
-export function receiveAnswer(
-  core: Core,
-  { from, clusterId, fromUuid }: Envelope,
-  answer: FoundingAnswer,
-): void {
+/** A disk that answered and was replaced before the cluster is founded must not be recorded: its successor is asked. */
+function forgetReplaced({ role }: Core, from: number, fromUuid: string): void {
+  if (role.kind === 'founding' && role.answers.get(from) !== fromUuid) role.answers.delete(from)
+}
+
+export function receiveAnswer(core: Core, envelope: Envelope, answer: FoundingAnswer): void {
+  const { from, fromUuid, toUuid } = envelope
   const role = core.role
   if (role.kind !== 'founding' || !core.options.configuredVoters.includes(from)) return
+  if (toUuid !== core.options.uuid) return
   if (answer.recordedUuid !== null && answer.recordedUuid !== core.options.uuid) {
-    refuseWiped(core, from, clusterId, answer.recordedUuid)
+    refuseWiped(core, envelope, answer.recordedUuid)
     return
   }
   role.answers.delete(from)
@@ -78,12 +83,12 @@ function foundIfAllAreEmpty(core: Core): void {
 }
 
 /** This disk is not the one that the cluster recorded under this node's id. */
-export function refuseWiped(core: Core, from: number, clusterId: string | null, recordedUuid: string): void {
+export function refuseWiped(core: Core, { from, clusterId, via }: Envelope, recordedUuid: string): void {
   const { id, uuid } = core.options
   const text =
     `cluster ${clusterId} records data directory ${recordedUuid} for node ${id}, but this one is ${uuid}: ` +
     'it was wiped, replaced, or belongs elsewhere, and what the cluster counts on is not in it'
-  core.refuse({ from, reason: 'wipedReceiver', text })
+  core.refuse({ from, reason: 'wipedReceiver', text, ...(via === undefined ? {} : { via }) })
 }
 
 function sameVoters(core: Core, voters: readonly number[]): boolean {

@@ -73,6 +73,7 @@ export type Status = {
   readonly term: Term
   readonly leader: NodeId | null
   readonly clusterId: string | null
+  readonly recoveryEpoch: number
   readonly commit: Index
   readonly applied: Index
   readonly durable: Index

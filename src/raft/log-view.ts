@@ -10,7 +10,8 @@ export type TermRun = { readonly term: Term; readonly first: Index }
  * Invariants:
  * 1. `runs` ascend in both fields; run i covers `[first(i), first(i + 1))`, the last one ends with the log.
  * 2. `tail` holds the entries `[tailFirst, last.index]` without a gap; what is older is on disk only.
- * 3. Entries that are not durable, or not applied, are always in the tail (the core trims no further).
+ * 3. Entries that are not durable are always in the tail, and so are those not applied, as far as they came in this
+ *    run (the core trims no further).
  */
 export class LogView {
   readonly #runs: TermRun[]
@@ -83,13 +84,15 @@ export class LogView {
     this.#last = entry.index
   }
 
-  /** Drops every entry from `index` on. */
+  /** Drops every entry from `index` on, which may be more than the tail holds: recovery reads only the newest ones. */
   truncate(index: Index): void {
-    assert(index >= this.#tailFirst, `only the tail is ever cut: ${index} is older than ${this.#tailFirst}`)
-    while (this.#last >= index) {
+    assert(index >= 1 && index <= this.#last, `entry ${index} is in the log, which ends at ${this.#last}`)
+    while (this.#tail.length > 0 && this.#last >= index) {
       this.#tailBytes -= sizeOf(this.#tail.pop()!)
       this.#last -= 1
     }
+    this.#last = index - 1
+    this.#tailFirst = Math.min(this.#tailFirst, index)
     while (this.#runs.length > 0 && this.#runs.at(-1)!.first > this.#last) this.#runs.pop()
   }
 
@@ -111,8 +114,13 @@ export class LogView {
     return this.#tail[index - this.#tailFirst]
   }
 
-  /** Forgets tail entries up to `index` while the tail holds more than `bytesKept`. They stay on disk. */
-  trim(index: Index, bytesKept: number): void {
+  /**
+   * Forgets tail entries up to `index` once the tail holds more than `bytesMax`. They stay on disk. A quarter goes at
+   * once: dropping the oldest means to copy the others, too dear to be done for every few entries.
+   */
+  trim(index: Index, bytesMax: number): void {
+    if (this.#tailBytes <= bytesMax) return
+    const bytesKept = bytesMax * 0.75
     let dropped = 0
     while (this.#tailBytes > bytesKept && this.#tailFirst + dropped <= index) {
       this.#tailBytes -= sizeOf(this.#tail[dropped]!)

@@ -58,7 +58,8 @@ export type FoundingAnswer = {
 
 /**
  * A message and between whom. `clusterId` is null while the sender belongs to none. `toUuid` is the data directory that
- * the sender's log records for the receiver: a wiped or foreign disk sees that it is not the one that is meant.
+ * the sender's log records for the receiver: a wiped or foreign disk sees that it is not the one that is meant. An
+ * answer to a founding probe names the one that asked: what was said to a disk that is gone is not said to its successor.
  */
 export type Envelope = {
   readonly from: NodeId

@@ -2,7 +2,15 @@ import { assert, unreachable } from '../base/assert.ts'
 import { admit } from './admission.ts'
 import { Core, type RaftOptions, type Restored } from './core.ts'
 import { campaign, receiveVoteReply, receiveVoteRequest } from './election.ts'
-import { type Entry, type Index, type Milliseconds, type Proposal, sizeOf } from './entry.ts'
+import {
+  type Entry,
+  type Index,
+  type Milliseconds,
+  type NodeId,
+  type Proposal,
+  sizeOf,
+  type Term,
+} from './entry.ts'
 import { awaited, probe, receiveAnswer, receiveProbe } from './founding.ts'
 import { checkInvariants } from './invariants.ts'
 import type { Input, Output, RoleName, Status, VoterStatus } from './io.ts'
@@ -61,17 +69,21 @@ export class Raft {
     return from >= this.#core.log.tailFirst ? this.#core.log.slice(from, to, bytesMax) : null
   }
 
-  /** Whether this node leads and an entry of its own term is committed: only then does it know every commit. */
-  get leads(): boolean {
-    const { role, log, commit, term } = this.#core
-    return role.kind === 'leader' && log.termAt(commit) === term
+  /** The index from which on this node's own leadership counts; null while it does not lead. */
+  get leadsFrom(): Index | null {
+    const { role } = this.#core
+    return role.kind === 'leader' ? role.firstIndex : null
   }
 
-  get leader(): number | null {
+  get role(): RoleName {
+    return roleName(this.#core)
+  }
+
+  get leader(): NodeId | null {
     return this.#core.leaderId()
   }
 
-  get term(): number {
+  get term(): Term {
     return this.#core.term
   }
 
@@ -83,6 +95,7 @@ export class Raft {
       term: core.term,
       leader: core.leaderId(),
       clusterId: core.clusterId,
+      recoveryEpoch: core.configuration?.recoveryEpoch ?? 0,
       commit: core.commit,
       applied: core.applied,
       durable: core.durability.durable,

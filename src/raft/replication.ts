@@ -166,8 +166,8 @@ export function receiveAppend(core: Core, { from, via }: Envelope, append: Appen
     return
   }
   const missing = append.entries.findIndex(entry => !core.log.has(entry))
-  if (missing >= 0 && append.entries[missing]!.index <= core.commit) {
-    const text = `its entry ${append.entries[missing]!.index} differs from the one committed here`
+  if (missing >= 0 && append.entries[missing]!.index <= lastFixed(core)) {
+    const text = `its entry ${append.entries[missing]!.index} differs from the one here, which is final`
     core.refuse({ from, reason: 'contradiction', text, ...(via === undefined ? {} : { via }) })
     return
   }
@@ -176,6 +176,11 @@ export function receiveAppend(core: Core, { from, via }: Envelope, append: Appen
   const matched = append.prev.index + append.entries.length
   core.commitTo(Math.min(append.commit, matched))
   core.sendDurably(from, { type: 'appendReply', term, session, success: true, matched }, via)
+}
+
+/** What is committed is never replaced, nor the founding entry: that is the same wherever the cluster exists. */
+function lastFixed(core: Core): Index {
+  return Math.max(core.commit, core.configuration?.index ?? 0)
 }
 
 /** Cuts the log only at a real conflict: an append that is short or old must not undo a newer one. */

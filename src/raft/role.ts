@@ -34,6 +34,8 @@ export type Candidate = {
 export type Leader = {
   kind: 'leader'
   session: number
+  /** Where this leader's no-op lies: once it is applied, everything that earlier leaders committed is too. */
+  firstIndex: number
   progress: Map<NodeId, Progress>
   heartbeatAt: Milliseconds
   quorumCheckAt: Milliseconds

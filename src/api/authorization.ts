@@ -1,0 +1,16 @@
+import type { FastifyRequest } from 'fastify'
+import type { Clock } from '../io/clock.ts'
+import { type ClusterKey, isAuthorized } from '../io/cluster-key.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, on endpoints that check the proof of the cluster key over it. */
+    rawBody?: string
+  }
+}
+
+/** Whether the request carries a proof of the cluster key over its method, path and body. */
+export function hasProof(request: FastifyRequest, key: ClusterKey, clock: Clock): boolean {
+  const { method, url, headers, rawBody } = request
+  return isAuthorized(key, clock.epoch(), headers.authorization, { method, path: url, body: rawBody ?? '' })
+}

@@ -1,0 +1,47 @@
+import type { FastifyReply } from 'fastify'
+import { DmqError } from '../base/errors.ts'
+import type { Consensus } from '../consensus/consensus.ts'
+import type { Controller } from '../controller/controller.ts'
+import type { Replica } from '../controller/replica.ts'
+import type { Clock } from '../io/clock.ts'
+import type { ClusterKey } from '../io/cluster-key.ts'
+import type { HttpClient } from '../io/http-client.ts'
+
+/** What the endpoints of a metadata node work with. */
+export type Context = {
+  readonly nodeId: number
+  readonly consensus: Consensus
+  readonly controller: Controller
+  readonly replica: Replica
+  readonly clock: Clock
+  readonly key: ClusterKey
+  readonly http: HttpClient
+  /** REST addresses of the metadata nodes, by id. */
+  readonly urls: ReadonlyMap<number, string>
+  /** Waits so long for a commit or a version when the request does not say. */
+  readonly timeoutMs: number
+}
+
+/** Waits for `minVersion`, if it was asked for. Throws VERSION_TIMEOUT. */
+export async function awaitVersion(
+  context: Context,
+  query: { minVersion?: number; timeoutMs?: number },
+): Promise<void> {
+  if (query.minVersion === undefined) return
+  const timeoutMs = query.timeoutMs ?? context.timeoutMs
+  if (await context.replica.reached(query.minVersion, timeoutMs)) return
+  const { version } = context.replica.image
+  throw new DmqError(
+    'VERSION_TIMEOUT',
+    `version ${query.minVersion} was not reached within ${timeoutMs} ms; this node has version ${version}`,
+  )
+}
+
+/** Marks an answer that depends on the image alone. True: the client has it already, and gets 304. */
+export function notModified(context: Context, reply: FastifyReply): boolean {
+  const tag = `"${context.replica.image.version}"`
+  void reply.header('etag', tag)
+  const given = reply.request.headers['if-none-match']
+  if (given === undefined) return false
+  return given === '*' || given.split(',').some(candidate => candidate.trim().replace(/^W\//, '') === tag)
+}

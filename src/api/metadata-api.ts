@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { createApp } from './app.ts'
+import type { Context } from './context.ts'
+import { forwardWrites } from './forward.ts'
+import { brokers } from './metadata/brokers.ts'
+import { cluster } from './metadata/cluster.ts'
+import { controller } from './metadata/controller.ts'
+import { createTopic } from './metadata/create-topic.ts'
+import { deleteTopic } from './metadata/delete-topic.ts'
+import { heartbeat } from './metadata/heartbeat.ts'
+import { partitions } from './metadata/partitions.ts'
+import { sync } from './metadata/sync.ts'
+import { topics } from './metadata/topics.ts'
+import { updateTopic } from './metadata/update-topic.ts'
+import { health, type Readiness } from './operations/health.ts'
+import type { Problem } from './problem.ts'
+import { append } from './raft/append.ts'
+import { status } from './raft/status.ts'
+import { vote } from './raft/vote.ts'
+import { keepRawJson } from './raw-json.ts'
+
+const METADATA = [
+  controller,
+  cluster,
+  topics,
+  createTopic,
+  updateTopic,
+  deleteTopic,
+  partitions,
+  brokers,
+  heartbeat,
+  sync,
+]
+const RAFT = [vote, append, status]
+
+export type MetadataApiOptions = {
+  readonly version: string
+  readonly readiness: () => Readiness
+  readonly onBug: (error: unknown, request: { method: string; url: string }) => void
+}
+
+/** The REST API of a metadata node: one file per endpoint, all of them listed here. */
+export async function metadataApi(context: Context, options: MetadataApiOptions): Promise<FastifyInstance> {
+  const { version, onBug, readiness } = options
+  const onProblem = (problem: Problem, reply: FastifyReply): Problem =>
+    pointToController(context, problem, reply)
+  const app = await createApp({ title: 'DMQ metadata node', version, onBug, onProblem })
+  app.addHook('onSend', async (_, reply) => {
+    if (!reply.hasHeader('x-metadata-version'))
+      void reply.header('x-metadata-version', context.replica.image.version)
+  })
+  await app.register(
+    async scope => {
+      forwardWrites(scope, context)
+      for (const endpoint of METADATA) endpoint(scope, context)
+    },
+    { prefix: '/api/v1/metadata' },
+  )
+  await app.register(
+    async scope => {
+      keepRawJson(scope)
+      for (const endpoint of RAFT) endpoint(scope, context)
+    },
+    { prefix: '/api/v1/raft' },
+  )
+  health(app, readiness)
+  return app
+}
+
+/** Whoever asked the wrong node learns which is the right one. */
+function pointToController({ consensus, urls }: Context, problem: Problem, reply: FastifyReply): Problem {
+  if (problem.code !== 'NOT_CONTROLLER' && problem.code !== 'NO_CONTROLLER') return problem
+  const { leader, term } = consensus.leadership
+  const url = leader === null ? undefined : urls.get(leader)
+  if (leader === null || url === undefined) {
+    return {
+      code: 'NO_CONTROLLER',
+      message: `no controller is known in term ${term}; an election is under way, or too few metadata nodes run`,
+    }
+  }
+  void reply.header('x-controller-leader', String(leader)).header('x-controller-url', url)
+  const hint = `node ${leader} at ${url} is; ask there, or send "Prefer: forward"`
+  return {
+    ...problem,
+    code: 'NOT_CONTROLLER',
+    message: `${problem.message}: ${hint}`,
+    details: { controllerId: leader, controllerUrl: url },
+  }
+}

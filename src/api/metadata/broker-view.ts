@@ -1,0 +1,19 @@
+import type { Broker } from '../../metadata/broker.ts'
+import type { Context } from '../context.ts'
+
+/** A broker as the contract shows it: the image's row, what it holds, and when it was heard (the controller knows). */
+export function brokerView(context: Context, broker: Broker, counts = context.replica.image.replicaCounts()) {
+  const ageMs = context.controller.heardAgeMs(broker.brokerId)
+  const held = counts.get(broker.brokerId)
+  return {
+    ...broker,
+    lastHeartbeatAt: ageMs === null ? null : Math.round(context.clock.epoch() - ageMs),
+    leaders: held?.leaders ?? 0,
+    replicas: held?.replicas ?? 0,
+  }
+}
+
+export function brokerViews(context: Context) {
+  const counts = context.replica.image.replicaCounts()
+  return context.replica.image.brokers().map(broker => brokerView(context, broker, counts))
+}

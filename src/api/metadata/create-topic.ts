@@ -1,0 +1,62 @@
+import type { FastifyInstance } from 'fastify'
+import { DmqError } from '../../base/errors.ts'
+import type { TopicRequest } from '../../controller/controller.ts'
+import { renderTopic } from '../../metadata/render.ts'
+import { CreateTopicBody, TopicSchema, WriteQuery } from '../../protocol/rest/schemas.ts'
+import type { Context } from '../context.ts'
+import { configText } from './update-topic.ts'
+
+export function createTopic(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'Creates a topic.',
+    description:
+      'Give numPartitions and replicationFactor, or assignments. With validateOnly nothing is created.',
+    body: CreateTopicBody,
+    querystring: WriteQuery,
+    response: { 201: TopicSchema },
+  }
+  app.post<{ Body: CreateTopicBody; Querystring: WriteQuery }>(
+    '/topics',
+    { schema },
+    async (request, reply) => {
+      const topic = topicRequest(request.body)
+      if (request.body.validateOnly === true) {
+        context.controller.validateTopic(topic)
+        return reply.status(200).send({ valid: true })
+      }
+      await context.controller.createTopic(topic, request.query.timeoutMs ?? context.timeoutMs)
+      const { image } = context.replica
+      const created = image.topic(topic.topicName)
+      // Deleted again before we could look: it was created all the same.
+      if (created === undefined)
+        throw new DmqError(
+          'UNKNOWN_TOPIC',
+          `topic ${topic.topicName} was created, and deleted at the same time`,
+        )
+      return reply.status(201).send(renderTopic(image, created))
+    },
+  )
+}
+
+function topicRequest({
+  topicName,
+  numPartitions,
+  replicationFactor,
+  assignments,
+  config,
+}: CreateTopicBody): TopicRequest {
+  const base = { topicName, config: configText(config ?? {}) as Record<string, string> }
+  if (assignments !== undefined) {
+    if (numPartitions === undefined && replicationFactor === undefined) return { ...base, assignments }
+    throw new DmqError(
+      'INVALID_REQUEST',
+      'assignments already says how many partitions and replicas there are; leave out numPartitions and replicationFactor',
+    )
+  }
+  if (numPartitions !== undefined && replicationFactor !== undefined)
+    return { ...base, numPartitions, replicationFactor }
+  throw new DmqError(
+    'INVALID_REQUEST',
+    'numPartitions and replicationFactor are missing; give both, or assignments',
+  )
+}

@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify'
+import { TopicParams, WriteQuery } from '../../protocol/rest/schemas.ts'
+import type { Context } from '../context.ts'
+
+export function deleteTopic(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'Deletes a topic.',
+    params: TopicParams,
+    querystring: WriteQuery,
+    response: { 204: { type: 'null', description: 'deleted' } },
+  }
+  app.delete<{ Params: TopicParams; Querystring: WriteQuery }>(
+    '/topics/:name',
+    { schema },
+    async (request, reply) => {
+      await context.controller.deleteTopic(request.params.name, request.query.timeoutMs ?? context.timeoutMs)
+      return reply.status(204).send()
+    },
+  )
+}

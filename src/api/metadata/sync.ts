@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify'
+import { DmqError } from '../../base/errors.ts'
+import { delta } from '../../controller/delta.ts'
+import { renderImage } from '../../metadata/render.ts'
+import { SyncQuery } from '../../protocol/rest/schemas.ts'
+import { awaitVersion, type Context, notModified } from '../context.ts'
+
+export function sync(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'The whole metadata, or with since=V what changed after version V.',
+    description:
+      'commands replays on an image at fromVersion; changes shows the same as rows. waitMs makes it a long poll.',
+    querystring: SyncQuery,
+  }
+  app.get<{ Querystring: SyncQuery }>('/sync', { schema }, async ({ query }, reply) => {
+    await awaitVersion(context, query)
+    const since = query.since ?? query.sinceVersion
+    if (since !== undefined) return changesSince(context, since, query.waitMs ?? 0)
+    if (notModified(context, reply)) return reply.status(304).send()
+    return { ...origin(context), ...renderImage(context.replica.image) }
+  })
+  const incremental = { ...schema, summary: 'The same as /sync?since=V.' }
+  app.get<{ Querystring: SyncQuery }>('/sync/incremental', { schema: incremental }, async ({ query }) => {
+    await awaitVersion(context, query)
+    const since = query.sinceVersion ?? query.since
+    if (since === undefined)
+      throw new DmqError('INVALID_REQUEST', 'querystring: field "sinceVersion" is missing')
+    return changesSince(context, since, query.waitMs ?? 0)
+  })
+}
+
+async function changesSince(context: Context, since: number, waitMs: number) {
+  if (waitMs > 0) await context.replica.reached(since + 1, waitMs)
+  const { image, ring } = context.replica
+  const commands = since > image.version ? [] : ring.since(since)
+  const at = { ...origin(context), fromVersion: since, version: image.version, stateHash: image.stateHash }
+  if (commands === null) return { ...at, snapshot: '/api/v1/metadata/sync' }
+  return {
+    ...at,
+    changes: delta(image, commands),
+    commands: commands.map(({ version, commandType, commandData }) => ({
+      version,
+      commandType,
+      commandData,
+    })),
+  }
+}
+
+/** Versions compare only within one cluster and recovery epoch. */
+function origin({ consensus }: Context) {
+  const { clusterId, recoveryEpoch } = consensus.status()
+  return { clusterId, recoveryEpoch, controllerTerm: consensus.leadership.term }
+}

@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify'
+import { DmqError } from '../../base/errors.ts'
+import type { Image } from '../../metadata/image.ts'
+import { renderTopic, type TopicView } from '../../metadata/render.ts'
+import { TopicParams, TopicSchema, UpdateTopicBody, WriteQuery } from '../../protocol/rest/schemas.ts'
+import type { Context } from '../context.ts'
+
+export function updateTopic(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'Sets config keys of a topic; null returns a key to its default.',
+    params: TopicParams,
+    body: UpdateTopicBody,
+    querystring: WriteQuery,
+    response: { 200: TopicSchema },
+  }
+  type Route = { Params: TopicParams; Body: UpdateTopicBody; Querystring: WriteQuery }
+  app.patch<Route>('/topics/:name', { schema }, async ({ params, body, query }) => {
+    await context.controller.updateTopicConfig(
+      params.name,
+      configText(body.config),
+      query.timeoutMs ?? context.timeoutMs,
+    )
+    return topicView(context.replica.image, params.name)
+  })
+}
+
+/** Config values are text, as in Kafka; numbers and booleans are taken too. */
+export function configText(
+  config: Readonly<Record<string, string | number | boolean | null>>,
+): Record<string, string | null> {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key, value === null ? null : String(value)]),
+  )
+}
+
+export function topicView(image: Image, name: string): TopicView {
+  const topic = image.topic(name)
+  if (topic === undefined)
+    throw new DmqError('UNKNOWN_TOPIC', `topic ${JSON.stringify(name.slice(0, 300))} does not exist`)
+  return renderTopic(image, topic)
+}

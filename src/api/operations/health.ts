@@ -1,0 +1,16 @@
+import type { FastifyInstance } from 'fastify'
+
+/** Ready, or why not. */
+export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] }
+
+export function health(app: FastifyInstance, readiness: () => Readiness): void {
+  app.get('/health/live', { schema: { summary: 'The process answers.' } }, () => ({ status: 'live' }))
+  app.get(
+    '/health/ready',
+    { schema: { summary: 'The process can do its work: 200, or 503 with the reasons why not.' } },
+    (_, reply) => {
+      const { ready, reasons } = readiness()
+      return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', reasons })
+    },
+  )
+}

@@ -1,0 +1,14 @@
+import type { FastifyInstance } from 'fastify'
+import { DmqError } from '../base/errors.ts'
+
+/** Within this scope JSON bodies are parsed as everywhere, and kept as they came: the proof is over those bytes. */
+export function keepRawJson(scope: FastifyInstance): void {
+  const parse = scope.getDefaultJsonParser('error', 'error')
+  scope.removeContentTypeParser('application/json')
+  scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    request.rawBody = body as string
+    if (body === '')
+      done(new DmqError('INVALID_REQUEST', 'the body is empty; a JSON object is expected'), undefined)
+    else parse(request, body as string, done)
+  })
+}

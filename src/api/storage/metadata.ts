@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify'
+import { DmqError } from '../../base/errors.ts'
+import type { StorageUpdate } from '../../broker/metadata-copy.ts'
+import { StorageUpdateAnswer, StorageUpdateBody } from '../../protocol/rest/schemas.ts'
+import { hasProof } from '../authorization.ts'
+import type { StorageContext } from '../storage-context.ts'
+
+export function storageMetadata(app: FastifyInstance, { broker, key, clock }: StorageContext): void {
+  const schema = {
+    summary:
+      'The controller brings new metadata, or says that it is the controller now. Needs proof of the cluster key.',
+    body: StorageUpdateBody,
+    response: { 200: StorageUpdateAnswer },
+  }
+  app.post<{ Body: StorageUpdateBody }>('/metadata', { schema }, request => {
+    if (!hasProof(request, key, clock)) {
+      throw new DmqError(
+        'UNAUTHENTICATED',
+        'this endpoint needs a proof of the cluster key in the Authorization header (scheme DMQ-Cluster)',
+      )
+    }
+    return broker.receiveUpdate(request.body as StorageUpdate)
+  })
+}

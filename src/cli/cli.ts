@@ -1,0 +1,17 @@
+import type { Command } from 'commander'
+import type { ClusterKey } from '../io/cluster-key.ts'
+import { broker } from './commands/broker.ts'
+import { cluster } from './commands/cluster.ts'
+import { quorum } from './commands/quorum.ts'
+import { topic } from './commands/topic.ts'
+
+/** The door of the room: the commands that talk to a running cluster, over REST alone. */
+export function addClusterCommands(
+  program: Command,
+  readKey: (file: string | null, secret: string | null) => ClusterKey | null,
+): void {
+  topic(program)
+  broker(program)
+  cluster(program)
+  quorum(program, readKey)
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { type Command, InvalidArgumentError } from 'commander'
+import { RestClient } from './rest-client.ts'
+
+const DEFAULT_BOOTSTRAP = 'http://localhost:9091,http://localhost:9092,http://localhost:9093'
+
+/** What every command that talks to a cluster knows: a client, and whether a program reads the output. */
+export type Session = {
+  readonly client: RestClient
+  readonly print: (value: unknown, forPeople: () => string) => void
+}
+
+/** Adds the options that all cluster commands share. */
+export function clusterOptions(command: Command): Command {
+  return command
+    .option(
+      '-b, --bootstrap <urls>',
+      'metadata nodes to ask, with commas (DMQ_BOOTSTRAP)',
+      process.env.DMQ_BOOTSTRAP ?? DEFAULT_BOOTSTRAP,
+    )
+    .option(
+      '--services <file>',
+      'take the metadata nodes from this services.json instead (DMQ_SERVICES)',
+      process.env.DMQ_SERVICES,
+    )
+    .option('--timeout <ms>', 'how long to try, over a failover as well', wholeNumber, 10_000)
+    .option('--json', 'print JSON')
+}
+
+/** Runs one command with a client, and closes it. */
+export async function inSession(command: Command, work: (session: Session) => Promise<void>): Promise<void> {
+  const { bootstrap, services, timeout, json } = command.optsWithGlobals<{
+    bootstrap: string
+    services?: string
+    timeout: number
+    json?: boolean
+  }>()
+  const urls =
+    services === undefined
+      ? bootstrap.split(',').map(url => url.trim().replace(/\/$/, ''))
+      : metadataUrls(services)
+  const client = new RestClient(urls, timeout)
+  const print: Session['print'] = (value, forPeople) => {
+    process.stdout.write(`${json === true ? JSON.stringify(value, null, 2) : forPeople()}\n`)
+  }
+  try {
+    await work({ client, print })
+  } finally {
+    await client.close()
+  }
+}
+
+type ServiceEntry = { url?: string; host?: string; port?: number }
+
+/** Only the addresses are wanted here; the server checks the file in full. */
+function metadataUrls(file: string): string[] {
+  const json = JSON.parse(readFileSync(file, 'utf8')) as {
+    services?: { 'metadata-services'?: ServiceEntry[] }
+    metadataServices?: ServiceEntry[]
+  }
+  const list = json.services?.['metadata-services'] ?? json.metadataServices ?? []
+  return list.map(({ url, host, port }) => url ?? `http://${host}:${port}`)
+}
+
+export function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('a whole number is expected.')
+}

@@ -1,0 +1,36 @@
+/** What the REST contract answers, as far as the commands print it. */
+export type PartitionView = {
+  id: number
+  leader: number | null
+  leaderEpoch: number
+  replicas: number[]
+  isr: number[]
+  elr: number[]
+  offlineReplicas: number[]
+}
+export type TopicView = {
+  topicName: string
+  topicId: string
+  numPartitions: number
+  replicationFactor: number
+  config: Record<string, string>
+  createdAt: number
+  partitions: PartitionView[]
+}
+export type BrokerView = {
+  brokerId: number
+  host: string
+  port: number
+  rack: string | null
+  status: string
+  statusReason: string
+  brokerEpoch: number
+  registeredAt: number
+  lastHeartbeatAt: number | null
+  leaders: number
+  replicas: number
+}
+
+export function timeText(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString().replace('T', ' ').slice(0, 19)
+}

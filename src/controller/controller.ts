@@ -1,0 +1,323 @@
+import { DmqError } from '../base/errors.ts'
+import type { Consensus, Leadership } from '../consensus/consensus.ts'
+import type { Clock, Timer } from '../io/clock.ts'
+import type { ClusterKey } from '../io/cluster-key.ts'
+import type { HttpClient } from '../io/http-client.ts'
+import type { Random } from '../io/random.ts'
+import type { Broker, BrokerRegistration } from '../metadata/broker.ts'
+import { type Command, encodeCommand } from '../metadata/command.ts'
+import { isRepeat } from '../metadata/commands/register-broker.ts'
+import { type Applied, preview } from '../metadata/metadata.ts'
+import type { ControllerEvents } from './events.ts'
+import { liveIncarnation } from './incarnation-probe.ts'
+import { placeRoundRobin } from './placement.ts'
+import { Publisher } from './publisher.ts'
+import type { Replica } from './replica.ts'
+import { Sessions } from './sessions.ts'
+import { tell } from './story.ts'
+
+export type ControllerOptions = {
+  readonly nodeId: number
+  readonly url: string
+  readonly sessionTimeoutMs: number
+}
+
+export type ControllerParts = {
+  readonly consensus: Consensus
+  readonly replica: Replica
+  readonly clock: Clock
+  readonly random: Random
+  readonly key: ClusterKey
+  readonly http: HttpClient
+  readonly events: ControllerEvents
+}
+
+export type Heartbeat = {
+  readonly brokerEpoch?: number
+  readonly metadataVersion: number
+  readonly wantFence?: boolean
+  readonly wantShutdown?: boolean
+}
+
+export type TopicRequest = {
+  readonly topicName: string
+  readonly config: Readonly<Record<string, string>>
+} & (
+  | { readonly numPartitions: number; readonly replicationFactor: number }
+  | { readonly assignments: readonly (readonly number[])[] }
+)
+
+export type PartitionsRequest = {
+  readonly topicName: string
+  readonly numPartitions: number
+  readonly assignments?: readonly (readonly number[])[]
+}
+
+/** A command without its time: the controller stamps it. */
+type Intent = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
+
+const CHECK_INTERVAL_MS = 200
+const SESSION_COMMAND_TIMEOUT_MS = 5_000
+
+/**
+ * The door of the room: what the metadata node does while it is the controller. Every decision reads the image and
+ * becomes one command; nothing but applying that command writes the image.
+ */
+export class Controller {
+  readonly #options: ControllerOptions
+  readonly #parts: ControllerParts
+  /** Soft state that lives as long as one leadership; null while another node is the controller. */
+  #reign: { sessions: Sessions; publisher: Publisher; timer: Timer; fencing: Set<number> } | null = null
+
+  constructor(options: ControllerOptions, parts: ControllerParts) {
+    this.#options = options
+    this.#parts = parts
+    parts.replica.onChange((command, changes) => {
+      if (this.#reign === null) return
+      this.#reign.publisher.publish()
+      tell(parts.events, parts.replica.image, command, changes)
+    })
+  }
+
+  /** Takes up or lays down the duties of the controller. Called with every change of leadership. */
+  leadershipChanged(leadership: Leadership): void {
+    if (leadership.ready && this.#reign === null) this.#begin(leadership)
+    if (!leadership.ready && this.#reign !== null) this.#end()
+  }
+
+  stop(): void {
+    if (this.#reign !== null) this.#end()
+  }
+
+  // Topics.
+
+  async createTopic(request: TopicRequest, timeoutMs: number): Promise<number> {
+    return this.#submit(this.#topicCommand(request), timeoutMs)
+  }
+
+  /** Throws what creating it would throw. */
+  validateTopic(request: TopicRequest): void {
+    throwIfRejected(preview(this.#parts.replica.image, this.#stamp(this.#topicCommand(request))))
+  }
+
+  #topicCommand(request: TopicRequest): Intent {
+    this.#assertController()
+    const { topicName, config } = request
+    // Where the name is taken anyway, that is what must be said, even when there are too few brokers as well.
+    if (this.#parts.replica.image.topic(topicName) !== undefined) throw topicExists(topicName)
+    const assignments =
+      'assignments' in request
+        ? request.assignments
+        : this.#place(request.numPartitions, request.replicationFactor)
+    return { type: 'CreateTopicCommand', topicName, topicId: this.#parts.random.uuid(), assignments, config }
+  }
+
+  async deleteTopic(topicName: string, timeoutMs: number): Promise<number> {
+    return this.#submit({ type: 'DeleteTopicCommand', topicName }, timeoutMs)
+  }
+
+  async updateTopicConfig(
+    topicName: string,
+    config: Readonly<Record<string, string | null>>,
+    timeoutMs: number,
+  ): Promise<number> {
+    return this.#submit({ type: 'UpdateTopicConfigCommand', topicName, config }, timeoutMs)
+  }
+
+  async createPartitions(
+    { topicName, numPartitions, assignments }: PartitionsRequest,
+    timeoutMs: number,
+  ): Promise<number> {
+    this.#assertController()
+    const topic = this.#parts.replica.image.topic(topicName)
+    if (topic === undefined)
+      throw new DmqError('UNKNOWN_TOPIC', `topic ${JSON.stringify(topicName)} does not exist`)
+    const from = topic.rows.length
+    const added = numPartitions - from
+    if (added <= 0) {
+      throw new DmqError(
+        'INVALID_PARTITIONS',
+        `topic ${topicName} has ${from} partitions; numPartitions is the new total and must be larger, ${numPartitions} was given`,
+      )
+    }
+    if (assignments !== undefined && assignments.length !== added) {
+      throw new DmqError(
+        'INVALID_REPLICA_ASSIGNMENT',
+        `${added} partitions are added, assignments has ${assignments.length}`,
+      )
+    }
+    const lists = assignments ?? this.#place(added, topic.replicationFactor)
+    return this.#submit({ type: 'CreatePartitionsCommand', topicName, from, assignments: lists }, timeoutMs)
+  }
+
+  /** Each placement begins where the partitions so far leave off, so that many small topics spread like one large. */
+  #place(partitions: number, replicationFactor: number): number[][] {
+    const { image } = this.#parts.replica
+    return placeRoundRobin(image.brokers(), { partitions, replicationFactor, start: image.partitionCount })
+  }
+
+  // Brokers.
+
+  /** Returns whether the registration was new (else it repeated one that is in force). */
+  async registerBroker(
+    registration: BrokerRegistration,
+    previousBrokerEpoch: number | null,
+    timeoutMs: number,
+  ): Promise<boolean> {
+    const reign = this.#assertController()
+    const before = this.#parts.replica.image.broker(registration.brokerId)
+    const repeat = before !== undefined && isRepeat(before, registration)
+    if (before !== undefined && !repeat) await this.#refuseDuplicate(before, registration)
+    await this.#submit({ type: 'RegisterBrokerCommand', ...registration, previousBrokerEpoch }, timeoutMs)
+    reign.sessions.heard(registration.brokerId, this.#now())
+    return !repeat
+  }
+
+  /** While the session of another process lasts, only proof that the process is gone lets a new one in at once. */
+  async #refuseDuplicate(before: Broker, registration: BrokerRegistration): Promise<void> {
+    const { brokerId, host, port, status } = before
+    const live = this.#reign?.sessions.isLive(brokerId, this.#now()) === true && status === 'ONLINE'
+    if (!live || before.incarnationId === null) return
+    const found = await liveIncarnation(this.#parts.http, before)
+    if (found === 'gone' || found === registration.incarnationId) return
+    throw new DmqError(
+      'DUPLICATE_BROKER',
+      `broker ${brokerId} is registered by another process at ${host}:${port}, which was heard ` +
+        `${Math.round(this.heardAgeMs(brokerId) ?? 0)} ms ago. Stop that process, or give this one another id.`,
+      { brokerId, host, port },
+    )
+  }
+
+  async unregisterBroker(brokerId: number, force: boolean, timeoutMs: number): Promise<number> {
+    return this.#submit({ type: 'UnregisterBrokerCommand', brokerId, force }, timeoutMs)
+  }
+
+  /** A sign of life. Brings the broker ONLINE when it may be, OFFLINE when it asks to stop. */
+  async heartbeat(brokerId: number, heartbeat: Heartbeat): Promise<Broker> {
+    const { sessions } = this.#assertController()
+    const broker = this.#knownBroker(brokerId, heartbeat.brokerEpoch)
+    sessions.heard(brokerId, this.#now())
+    const stopping = heartbeat.wantFence === true || heartbeat.wantShutdown === true
+    if (stopping && broker.status === 'ONLINE') await this.#setStatus(broker, 'OFFLINE', 'it asked to stop')
+    const caughtUp = broker.incarnationId === null || heartbeat.metadataVersion >= broker.brokerEpoch
+    if (!stopping && broker.status === 'OFFLINE' && caughtUp)
+      await this.#setStatus(broker, 'ONLINE', 'heartbeats arrive')
+    return this.#parts.replica.image.broker(brokerId) ?? broker
+  }
+
+  #knownBroker(brokerId: number, epoch: number | undefined): Broker {
+    const broker = this.#parts.replica.image.broker(brokerId)
+    if (broker === undefined) {
+      throw new DmqError(
+        'UNKNOWN_BROKER',
+        `broker ${brokerId} is not registered. Register it with POST /api/v1/metadata/brokers.`,
+      )
+    }
+    if (epoch === undefined && broker.incarnationId !== null) {
+      throw new DmqError(
+        'INVALID_REQUEST',
+        `brokerEpoch is missing: broker ${brokerId} registered with an incarnation, so its heartbeats carry the epoch it got`,
+      )
+    }
+    if (epoch === undefined || epoch === broker.brokerEpoch) return broker
+    throw new DmqError(
+      'STALE_BROKER_EPOCH',
+      `broker epoch ${epoch} was given, broker ${brokerId} has epoch ${broker.brokerEpoch}: register again`,
+    )
+  }
+
+  /** Milliseconds since the last sign of life; null where this node does not know. */
+  heardAgeMs(brokerId: number): number | null {
+    return this.#reign?.sessions.heardAgeMs(brokerId, this.#now()) ?? null
+  }
+
+  #setStatus(
+    { brokerId, brokerEpoch }: Broker,
+    status: 'ONLINE' | 'OFFLINE',
+    reason: string,
+  ): Promise<number> {
+    return this.#submit(
+      { type: 'UpdateBrokerStatusCommand', brokerId, brokerEpoch, status, reason },
+      SESSION_COMMAND_TIMEOUT_MS,
+    )
+  }
+
+  #checkSessions(): void {
+    if (this.#reign === null) return
+    const { sessions, fencing } = this.#reign
+    const online = this.#parts.replica.image.brokers().filter(broker => broker.status === 'ONLINE')
+    for (const brokerId of sessions.expired(
+      online.map(broker => broker.brokerId),
+      this.#now(),
+      CHECK_INTERVAL_MS,
+    )) {
+      if (fencing.has(brokerId)) continue
+      fencing.add(brokerId)
+      const reason = `no heartbeat for ${this.#options.sessionTimeoutMs} ms`
+      // Leadership may be lost meanwhile: then the next controller decides anew.
+      this.#setStatus(this.#parts.replica.image.broker(brokerId)!, 'OFFLINE', reason)
+        .catch(() => {})
+        .finally(() => fencing.delete(brokerId))
+    }
+    this.#reign.timer = this.#parts.clock.timer(CHECK_INTERVAL_MS, () => this.#checkSessions())
+  }
+
+  // Leadership.
+
+  #begin({ term }: Leadership): void {
+    const { consensus, clock } = this.#parts
+    const { clusterId, recoveryEpoch } = consensus.status()
+    const identity = {
+      clusterId: clusterId ?? '',
+      recoveryEpoch,
+      controllerTerm: term,
+      controllerId: this.#options.nodeId,
+      controllerUrl: this.#options.url,
+    }
+    const sessions = new Sessions(this.#options.sessionTimeoutMs, this.#now())
+    const publisher = new Publisher(identity, this.#parts)
+    const timer = clock.timer(CHECK_INTERVAL_MS, () => this.#checkSessions())
+    this.#reign = { sessions, publisher, timer, fencing: new Set() }
+    publisher.publish()
+  }
+
+  #end(): void {
+    this.#reign?.publisher.stop()
+    this.#reign?.timer.cancel()
+    this.#reign = null
+  }
+
+  #assertController() {
+    if (this.#reign === null) throw new DmqError('NOT_CONTROLLER', 'this node is not the controller')
+    return this.#reign
+  }
+
+  #now(): number {
+    return this.#parts.clock.monotonic()
+  }
+
+  #stamp(intent: Intent): Command {
+    return { ...intent, time: this.#parts.clock.epoch() } as Command
+  }
+
+  /** Resolves with the version that holds the result. Rejections of the state machine are thrown. */
+  async #submit(intent: Intent, timeoutMs: number): Promise<number> {
+    this.#assertController()
+    const command = this.#stamp(intent)
+    const { result } = await this.#parts.consensus.propose(
+      command.type,
+      Buffer.from(encodeCommand(command)),
+      timeoutMs,
+    )
+    throwIfRejected(result as Applied)
+    return this.#parts.replica.image.version
+  }
+}
+
+function topicExists(name: string): DmqError {
+  return new DmqError('TOPIC_ALREADY_EXISTS', `topic ${name} exists already`)
+}
+
+function throwIfRejected(applied: Applied): void {
+  if ('rejected' in applied) throw new DmqError(applied.rejected, applied.message, applied.details)
+}

@@ -1,0 +1,51 @@
+import type { Change } from '../metadata/change.ts'
+import type { Command } from '../metadata/command.ts'
+import type { Image } from '../metadata/image.ts'
+import type { ControllerEvents } from './events.ts'
+
+/** Tells what a command did, as the controller's events. */
+export function tell(
+  events: ControllerEvents,
+  image: Image,
+  command: Command,
+  changes: readonly Change[],
+): void {
+  switch (command.type) {
+    case 'RegisterBrokerCommand': {
+      const { brokerId, host, port } = command
+      return events.brokerRegistered({
+        brokerId,
+        host,
+        port,
+        brokerEpoch: image.broker(brokerId)?.brokerEpoch ?? 0,
+      })
+    }
+    case 'UpdateBrokerStatusCommand': {
+      const { brokerId, status, reason } = command
+      const partitionsMoved = changes.filter(change => change.kind === 'partitionChanged').length
+      return events.brokerStatus({ brokerId, status, reason, partitionsMoved })
+    }
+    case 'UnregisterBrokerCommand':
+      return events.brokerUnregistered({ brokerId: command.brokerId })
+    case 'CreateTopicCommand': {
+      const { topicName: topic, assignments } = command
+      return events.topicCreated({
+        topic,
+        partitions: assignments.length,
+        replicationFactor: assignments[0]?.length ?? 0,
+      })
+    }
+    case 'DeleteTopicCommand':
+      return events.topicDeleted({ topic: command.topicName })
+    case 'UpdateTopicConfigCommand':
+      return events.topicChanged({
+        topic: command.topicName,
+        what: `config ${JSON.stringify(command.config)}`,
+      })
+    case 'CreatePartitionsCommand':
+      return events.topicChanged({
+        topic: command.topicName,
+        what: `${command.assignments.length} partitions added`,
+      })
+  }
+}

@@ -1,0 +1,54 @@
+import { Agent, request } from 'undici'
+
+/** One answer: status, headers and the parsed JSON body (null where there is none). */
+export type HttpAnswer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: unknown
+}
+
+export type HttpRequest = {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly url: string
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+}
+
+/**
+ * HTTP to other nodes and for the CLI. Throws on whatever keeps an answer from coming (refused, reset, timed out);
+ * every answer that comes, of whatever status, is returned.
+ */
+export class HttpClient {
+  readonly #agent = new Agent({
+    connections: 8,
+    pipelining: 1,
+    keepAliveTimeout: 10_000,
+    connect: { timeout: 3_000 },
+  })
+
+  async send({ method, url, body, headers, timeoutMs }: HttpRequest): Promise<HttpAnswer> {
+    const response = await request(url, {
+      method,
+      dispatcher: this.#agent,
+      signal: AbortSignal.timeout(timeoutMs),
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body }),
+    })
+    const text = await response.body.text()
+    return { status: response.statusCode, headers: response.headers, body: parse(text) }
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy()
+  }
+}
+
+function parse(text: string): unknown {
+  if (text === '') return null
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

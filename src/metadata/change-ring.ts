@@ -1,0 +1,58 @@
+/** One accepted command: replayed on an image at `fromVersion`, it leads to `version`. */
+export type AcceptedCommand = {
+  readonly version: number
+  readonly commandType: string
+  readonly commandData: string
+  /** Rows that it touched; what became of them is read from the image. */
+  readonly topics: readonly string[]
+  readonly brokers: readonly number[]
+}
+
+/**
+ * The newest accepted commands, bounded in bytes. It answers what changed since a version; for what is older than the
+ * ring only the whole image will do.
+ */
+export class ChangeRing {
+  readonly #bytesMax: number
+  #commands: AcceptedCommand[] = []
+  #bytes = 0
+  /** Everything after this version is here. */
+  #from: number
+
+  constructor(from: number, bytesMax = 16 * 1024 * 1024) {
+    this.#from = from
+    this.#bytesMax = bytesMax
+  }
+
+  get from(): number {
+    return this.#from
+  }
+
+  add(command: AcceptedCommand): void {
+    this.#commands.push(command)
+    this.#bytes += bytesOf(command)
+    if (this.#bytes <= this.#bytesMax) return
+    // Half goes at once, so that dropping costs nothing per command.
+    let dropped = 0
+    while (this.#bytes > this.#bytesMax / 2) this.#bytes -= bytesOf(this.#commands[dropped++]!)
+    this.#from = this.#commands[dropped - 1]!.version
+    this.#commands = this.#commands.slice(dropped)
+  }
+
+  /** Commands after `version`, oldest first; null when some of them are gone. */
+  since(version: number): readonly AcceptedCommand[] | null {
+    if (version < this.#from) return null
+    let low = 0
+    let high = this.#commands.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#commands[middle]!.version <= version) low = middle + 1
+      else high = middle
+    }
+    return this.#commands.slice(low)
+  }
+}
+
+function bytesOf({ commandData, topics }: AcceptedCommand): number {
+  return commandData.length + 64 + topics.length * 16
+}

@@ -1,0 +1,67 @@
+import { unreachable } from '../base/assert.ts'
+import * as createPartitions from './commands/create-partitions.ts'
+import * as createTopic from './commands/create-topic.ts'
+import * as deleteTopic from './commands/delete-topic.ts'
+import * as registerBroker from './commands/register-broker.ts'
+import * as unregisterBroker from './commands/unregister-broker.ts'
+import * as updateBrokerStatus from './commands/update-broker-status.ts'
+import * as updateTopicConfig from './commands/update-topic-config.ts'
+import type { Decision, Moment } from './decision.ts'
+import type { Image } from './image.ts'
+
+/**
+ * One intent each. A command carries the leader's time and everything that chance decided (topic ids, replica lists);
+ * leaders, ISRs and epochs are never carried, but computed when it is applied.
+ */
+export type Command =
+  | createPartitions.CreatePartitionsCommand
+  | createTopic.CreateTopicCommand
+  | deleteTopic.DeleteTopicCommand
+  | registerBroker.RegisterBrokerCommand
+  | unregisterBroker.UnregisterBrokerCommand
+  | updateBrokerStatus.UpdateBrokerStatusCommand
+  | updateTopicConfig.UpdateTopicConfigCommand
+
+export type CommandType = Command['type']
+
+export const COMMAND_TYPES: readonly CommandType[] = [
+  'CreatePartitionsCommand',
+  'CreateTopicCommand',
+  'DeleteTopicCommand',
+  'RegisterBrokerCommand',
+  'UnregisterBrokerCommand',
+  'UpdateBrokerStatusCommand',
+  'UpdateTopicConfigCommand',
+]
+
+export function decide(image: Image, command: Command, moment: Moment): Decision {
+  switch (command.type) {
+    case 'CreatePartitionsCommand':
+      return createPartitions.decide(image, command, moment)
+    case 'CreateTopicCommand':
+      return createTopic.decide(image, command, moment)
+    case 'DeleteTopicCommand':
+      return deleteTopic.decide(image, command)
+    case 'RegisterBrokerCommand':
+      return registerBroker.decide(image, command, moment)
+    case 'UnregisterBrokerCommand':
+      return unregisterBroker.decide(image, command, moment)
+    case 'UpdateBrokerStatusCommand':
+      return updateBrokerStatus.decide(image, command, moment)
+    case 'UpdateTopicConfigCommand':
+      return updateTopicConfig.decide(image, command, moment)
+    default:
+      return unreachable(command)
+  }
+}
+
+/** The body of a command in the log: JSON, without the type, which the entry names. */
+export function encodeCommand({ type: _type, ...body }: Command): string {
+  return JSON.stringify(body)
+}
+
+/** Null for a type that this release does not know. Throws on a body that is not JSON. */
+export function decodeCommand(type: string, data: string): Command | null {
+  if (!(COMMAND_TYPES as readonly string[]).includes(type)) return null
+  return { ...(JSON.parse(data) as object), type } as Command
+}

@@ -1,0 +1,71 @@
+import type { Broker, BrokerRegistration } from '../broker.ts'
+import { type Decision, type Moment, reject } from '../decision.ts'
+import type { Image } from '../image.ts'
+import { brokerLeaves } from './partitions-of-broker.ts'
+
+/**
+ * A broker process starts. With an incarnation it begins OFFLINE and becomes ONLINE once it has caught up with its own
+ * registration; a plain client is ONLINE at once. A process that cannot prove that the one before it stopped cleanly
+ * (by naming its epoch) may have lost data, and leaves ISRs and ELRs first.
+ */
+export type RegisterBrokerCommand = BrokerRegistration & {
+  readonly type: 'RegisterBrokerCommand'
+  readonly time: number
+  readonly previousBrokerEpoch: number | null
+}
+
+export function decide(image: Image, command: RegisterBrokerCommand, moment: Moment): Decision {
+  const before = image.broker(command.brokerId)
+  if (before !== undefined && isRepeat(before, command)) return repeat(image, before, moment)
+  const broker = newBroker(command, moment)
+  if (before === undefined)
+    return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, false, moment)] }
+  const stoppedCleanly = command.previousBrokerEpoch === before.brokerEpoch
+  return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, !stoppedCleanly, moment)] }
+}
+
+function newBroker(command: RegisterBrokerCommand, { version, time }: Moment): Broker {
+  const { type: _type, time: _time, previousBrokerEpoch: _epoch, ...registration } = command
+  const plain = command.incarnationId === null
+  return {
+    ...registration,
+    status: plain ? 'ONLINE' : 'OFFLINE',
+    statusReason: plain ? 'registered' : 'starting: it has not caught up with its registration yet',
+    brokerEpoch: version,
+    registeredAt: time,
+    modifiedAt: time,
+  }
+}
+
+/** The same process says the same again; where it said nothing new, its sign of life revives a plain client. */
+function repeat(image: Image, before: Broker, moment: Moment): Decision {
+  if (before.incarnationId !== null || before.status === 'ONLINE') return { changes: [] }
+  const broker: Broker = {
+    ...before,
+    status: 'ONLINE',
+    statusReason: 'registered again',
+    modifiedAt: moment.time,
+  }
+  return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, false, moment)] }
+}
+
+export function isRepeat(before: Broker, again: BrokerRegistration): boolean {
+  if (before.incarnationId !== again.incarnationId) return false
+  return again.incarnationId !== null || (before.host === again.host && before.port === again.port)
+}
+
+/** Another process holds the id: its epoch decides who may speak. */
+export function staleEpoch(broker: Broker, given: number) {
+  return reject(
+    'STALE_BROKER_EPOCH',
+    `broker epoch ${given} was given, broker ${broker.brokerId} has epoch ${broker.brokerEpoch}: it registered again since. ` +
+      'Register to get a new epoch.',
+  )
+}
+
+export function unknownBroker(brokerId: number) {
+  return reject(
+    'UNKNOWN_BROKER',
+    `broker ${brokerId} is not registered. Register it with POST /api/v1/metadata/brokers.`,
+  )
+}

@@ -1,0 +1,60 @@
+import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
+import type { Image } from '../image.ts'
+import { checkTopicConfig } from '../topic-config.ts'
+import { unknownTopic } from './delete-topic.ts'
+
+/** Sets config keys; null returns a key to its default. All keys or none. */
+export type UpdateTopicConfigCommand = {
+  readonly type: 'UpdateTopicConfigCommand'
+  readonly time: number
+  readonly topicName: string
+  readonly config: Readonly<Record<string, string | null>>
+}
+
+export function decide(image: Image, command: UpdateTopicConfigCommand, { time }: Moment): Decision {
+  const topic = image.topic(command.topicName)
+  if (topic === undefined) return unknownTopic(command.topicName)
+  const checked = checkConfig(topic.config, command.config, topic.replicationFactor)
+  if ('rejected' in checked) return checked
+  if (sameConfig(topic.config, checked.config)) return { changes: [] }
+  return {
+    changes: [{ kind: 'topicChanged', topic: { ...topic, config: checked.config, modifiedAt: time } }],
+  }
+}
+
+type Config = Readonly<Record<string, string>>
+
+/** The config with the update applied, or the first thing that is wrong with it. */
+export function checkConfig(
+  before: Config,
+  update: Readonly<Record<string, string | null>>,
+  replicationFactor: number,
+): { config: Config } | Rejection {
+  const config: Record<string, string> = { ...before }
+  for (const [key, given] of Object.entries(update)) {
+    const checked = checkTopicConfig(key, given ?? '')
+    if (given === null && !isUnknown(checked)) delete config[key]
+    else if ('fault' in checked) return reject('INVALID_CONFIG', checked.fault)
+    else config[key] = checked.value
+  }
+  return tooManyInSync(config, replicationFactor) ?? { config }
+}
+
+function isUnknown(checked: ReturnType<typeof checkTopicConfig>): boolean {
+  return 'fault' in checked && checked.fault.startsWith('unknown')
+}
+
+/** A minimum that can never be met would refuse every write with full acknowledgement. */
+function tooManyInSync(config: Config, replicationFactor: number): Rejection | null {
+  const minimum = Number(config['min.insync.replicas'] ?? 1)
+  if (minimum <= replicationFactor) return null
+  return reject(
+    'INVALID_CONFIG',
+    `min.insync.replicas is ${minimum}, but the topic has only ${replicationFactor} replicas of each partition`,
+  )
+}
+
+function sameConfig(a: Config, b: Config): boolean {
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key])
+}

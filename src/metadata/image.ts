@@ -1,0 +1,192 @@
+import { assert, present } from '../base/assert.ts'
+import type { Broker } from './broker.ts'
+import { type Partition, PartitionTable } from './partition-table.ts'
+import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
+import { collisionKey, type Topic } from './topic.ts'
+
+/** What applying commands may call; everybody else sees an {@link Image}. */
+export type WritableImage = {
+  putBroker(broker: Broker): void
+  removeBroker(brokerId: number): void
+  addTopic(topic: Omit<Topic, 'rows'>, partitions: readonly Partition[]): void
+  addPartitions(topic: Topic, partitions: readonly Partition[]): void
+  changeTopic(topic: Topic): void
+  removeTopic(topic: Topic): void
+  changePartition(row: number, partition: Partition): void
+  advance(version: number, time: number): void
+}
+
+/**
+ * The metadata of the cluster at one version. Reading is free to all; `apply.ts` is its only writer.
+ *
+ * Invariants: every row of the partition table belongs to one topic; the state hash is the sum over all brokers, topics
+ * and partitions; names in `topicNames` are sorted.
+ */
+export class Image implements WritableImage {
+  readonly #brokers = new Map<number, Broker>()
+  readonly #topics = new Map<string, Topic>()
+  readonly #topicsById = new Map<string, Topic>()
+  readonly #collisionKeys = new Map<string, string>()
+  readonly #names: string[] = []
+  readonly #partitions = new PartitionTable()
+  readonly #hash = new StateHash()
+  #version = 0
+  #time = 0
+
+  /** Log index of the last command that changed the image; 0 while it is empty. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Time of that command, in epoch milliseconds; never runs back. */
+  get time(): number {
+    return this.#time
+  }
+
+  get stateHash(): string {
+    return this.#hash.toString()
+  }
+
+  get partitionCount(): number {
+    return this.#partitions.count
+  }
+
+  broker(brokerId: number): Broker | undefined {
+    return this.#brokers.get(brokerId)
+  }
+
+  /** By ascending id. */
+  brokers(): Broker[] {
+    return [...this.#brokers.values()].sort((a, b) => a.brokerId - b.brokerId)
+  }
+
+  isActive = (brokerId: number): boolean => this.#brokers.get(brokerId)?.status === 'ONLINE'
+
+  topic(name: string): Topic | undefined {
+    return this.#topics.get(name)
+  }
+
+  topicById(id: string): Topic | undefined {
+    return this.#topicsById.get(id)
+  }
+
+  /** The topic whose name is the same up to `.` and `_`. */
+  topicLike(name: string): string | undefined {
+    return this.#collisionKeys.get(collisionKey(name))
+  }
+
+  /** Sorted. */
+  get topicNames(): readonly string[] {
+    return this.#names
+  }
+
+  partition(row: number): Partition {
+    return this.#partitions.at(row)
+  }
+
+  partitionsOf(topic: Topic): Partition[] {
+    return topic.rows.map(row => this.#partitions.at(row))
+  }
+
+  rowsWithReplicaOn(brokerId: number): number[] {
+    return this.#partitions.rowsWithReplicaOn(brokerId)
+  }
+
+  replicaCounts(): Map<number, { leaders: number; replicas: number }> {
+    return this.#partitions.counts()
+  }
+
+  // Writing.
+
+  putBroker(broker: Broker): void {
+    const before = this.#brokers.get(broker.brokerId)
+    if (before !== undefined) this.#hash.subtract(hashBroker(before))
+    this.#brokers.set(broker.brokerId, broker)
+    this.#hash.add(hashBroker(broker))
+  }
+
+  removeBroker(brokerId: number): void {
+    this.#hash.subtract(hashBroker(present(this.#brokers.get(brokerId), 'broker')))
+    this.#brokers.delete(brokerId)
+  }
+
+  addTopic(topic: Omit<Topic, 'rows'>, partitions: readonly Partition[]): void {
+    assert(!this.#topics.has(topic.name) && !this.#topicsById.has(topic.id), 'topic names and ids are unique')
+    this.#collisionKeys.set(collisionKey(topic.name), topic.name)
+    this.#names.splice(sortedPosition(this.#names, topic.name), 0, topic.name)
+    this.#setTopic({ ...topic, rows: [] })
+    this.addPartitions(this.#topics.get(topic.name)!, partitions)
+  }
+
+  addPartitions(topic: Topic, partitions: readonly Partition[]): void {
+    const rows = partitions.map(partition => this.#partitions.add(partition))
+    for (const row of rows) this.#hash.add(this.#partitions.hashOf(row))
+    this.changeTopic({ ...topic, rows: [...topic.rows, ...rows] })
+  }
+
+  changeTopic(topic: Topic): void {
+    this.#hash.subtract(hashTopic(present(this.#topicsById.get(topic.id), 'topic')))
+    this.#setTopic(topic)
+  }
+
+  removeTopic(topic: Topic): void {
+    for (const row of topic.rows) {
+      this.#hash.subtract(this.#partitions.hashOf(row))
+      this.#partitions.remove(row)
+    }
+    this.#hash.subtract(hashTopic(topic))
+    this.#topics.delete(topic.name)
+    this.#topicsById.delete(topic.id)
+    this.#collisionKeys.delete(collisionKey(topic.name))
+    this.#names.splice(sortedPosition(this.#names, topic.name), 1)
+  }
+
+  changePartition(row: number, partition: Partition): void {
+    this.#hash.subtract(this.#partitions.hashOf(row))
+    this.#partitions.update(row, partition)
+    this.#hash.add(this.#partitions.hashOf(row))
+  }
+
+  advance(version: number, time: number): void {
+    assert(version > this.#version && time >= this.#time, 'versions and times only grow')
+    this.#version = version
+    this.#time = time
+  }
+
+  #setTopic(topic: Topic): void {
+    this.#topics.set(topic.name, topic)
+    this.#topicsById.set(topic.id, topic)
+    this.#hash.add(hashTopic(topic))
+  }
+}
+
+/** Where a name is, or belongs, in a sorted list. */
+export function sortedPosition(names: readonly string[], name: string): number {
+  let low = 0
+  let high = names.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (names[middle]! < name) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function hashBroker(broker: Broker): RowHash {
+  const { brokerId, ...rest } = broker
+  return new RowHasher().number(brokerId).text(canonical(rest)).finish()
+}
+
+function hashTopic({ id, name, config, replicationFactor, createdAt, modifiedAt, rows }: Topic): RowHash {
+  const hasher = new RowHasher().text(id).text(name).number(replicationFactor).number(rows.length)
+  for (const key of Object.keys(config).sort()) hasher.text(key).text(config[key]!)
+  return hasher.number(createdAt).number(modifiedAt).finish()
+}
+
+/** JSON with sorted keys: the same text for the same value, whatever path it came by. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}

@@ -1,0 +1,45 @@
+import { messageOf } from '../base/errors.ts'
+import { type Change, write } from './change.ts'
+import { type Command, decide } from './command.ts'
+import type { Decision, Moment, Rejection } from './decision.ts'
+import { reject } from './decision.ts'
+import type { Image } from './image.ts'
+
+/**
+ * The door of the room: the metadata state machine. The same commands in the same order give the same image, state hash
+ * included, on every node: nothing here reads a clock, draws a random number or waits.
+ */
+export type Applied = { readonly changes: readonly Change[] } | Rejection
+
+/**
+ * Applies the command at log index `index`. What is rejected has changed nothing. What changes nothing leaves version and
+ * time as they were: nodes that replay only the accepted commands come to the same image.
+ */
+export function apply(image: Image, command: Command, index: number): Applied {
+  const moment: Moment = { version: index, time: Math.max(image.time, command.time) }
+  const decision = decideSafely(image, command, moment)
+  if ('rejected' in decision || decision.changes.length === 0) return decision
+  for (const change of decision.changes) write(image, change)
+  image.advance(moment.version, moment.time)
+  return decision
+}
+
+/** What `command` would come to, without doing it. */
+export function preview(image: Image, command: Command): Applied {
+  return decideSafely(image, command, {
+    version: image.version + 1,
+    time: Math.max(image.time, command.time),
+  })
+}
+
+/**
+ * A bug in a decision becomes a rejection, the same on every node. Were it thrown, the entry would take every node down,
+ * again at every start. Writing may only assert: by then the plan is sound.
+ */
+function decideSafely(image: Image, command: Command, moment: Moment): Decision {
+  try {
+    return decide(image, command, moment)
+  } catch (error) {
+    return reject('INTERNAL', `${command.type} could not be decided: ${messageOf(error)}`)
+  }
+}

@@ -1,0 +1,110 @@
+import type { Broker } from './broker.ts'
+import type { Image } from './image.ts'
+import type { Partition } from './partition-table.ts'
+import { bitOf, maskOf, membersOf } from './replication.ts'
+import type { Topic } from './topic.ts'
+
+/** The image as the REST contract shows it. Complete: `readImage` builds an equal image from it. */
+export type PartitionView = ReturnType<typeof renderPartition>
+export type TopicView = ReturnType<typeof renderTopic>
+export type ImageView = ReturnType<typeof renderImage>
+
+export function renderPartition(image: Image, partition: Partition) {
+  const { id, leader, leaderEpoch, partitionEpoch, replicas, createdAt, modifiedAt, lastKnownLeader } =
+    partition
+  return {
+    id,
+    leader,
+    leaderEpoch,
+    partitionEpoch,
+    replicas: [...replicas],
+    isr: membersOf(replicas, partition.isr),
+    elr: membersOf(replicas, partition.elr),
+    lastKnownLeader,
+    offlineReplicas: replicas.filter(brokerId => !image.isActive(brokerId)),
+    addingReplicas: [] as number[],
+    removingReplicas: [] as number[],
+    createdAt,
+    modifiedAt,
+  }
+}
+
+export function renderTopic(image: Image, topic: Topic) {
+  return {
+    ...renderTopicRow(topic),
+    partitions: image.partitionsOf(topic).map(partition => renderPartition(image, partition)),
+  }
+}
+
+export function renderTopicRow({ name, id, config, replicationFactor, createdAt, modifiedAt, rows }: Topic) {
+  return {
+    topicName: name,
+    topicId: id,
+    numPartitions: rows.length,
+    replicationFactor,
+    config,
+    createdAt,
+    modifiedAt,
+  }
+}
+
+export function renderImage(image: Image) {
+  return {
+    version: image.version,
+    stateHash: image.stateHash,
+    timestamp: image.time,
+    brokers: image.brokers(),
+    topics: image.topicNames.map(name => renderTopic(image, image.topic(name)!)),
+  }
+}
+
+/** Builds `image`, which is empty, from a rendered one. The caller compares the state hashes. */
+export function readImage(image: Image, view: ImageView): void {
+  for (const broker of view.brokers) image.putBroker(brokerOf(broker))
+  for (const topic of view.topics) {
+    const { topicName: name, topicId: id, config, replicationFactor, createdAt, modifiedAt } = topic
+    const partitions = topic.partitions.map(partition => partitionOf(id, partition))
+    image.addTopic({ name, id, config, replicationFactor, createdAt, modifiedAt }, partitions)
+  }
+  if (view.version > 0) image.advance(view.version, view.timestamp)
+}
+
+/** Fields in their one order, without what a newer release may have added. */
+function brokerOf(broker: Broker): Broker {
+  const { brokerId, host, port, rack, resources, listeners, incarnationId, pairedMetadataServiceId } = broker
+  const { status, statusReason, brokerEpoch, registeredAt, modifiedAt } = broker
+  return {
+    brokerId,
+    host,
+    port,
+    rack,
+    resources,
+    listeners,
+    incarnationId,
+    pairedMetadataServiceId,
+    status,
+    statusReason,
+    brokerEpoch,
+    registeredAt,
+    modifiedAt,
+  }
+}
+
+function partitionOf(topicId: string, view: PartitionView): Partition {
+  const { id, leader, leaderEpoch, partitionEpoch, replicas, lastKnownLeader, createdAt, modifiedAt } = view
+  const isr = maskOf(replicas, brokerId => view.isr.includes(brokerId))
+  const elr = view.elr.reduce((mask, brokerId) => mask | bitOf(replicas, brokerId), 0)
+  return {
+    topicId,
+    id,
+    leader,
+    leaderEpoch,
+    partitionEpoch,
+    replicas,
+    isr,
+    elr,
+    lastKnownLeader,
+    createdAt,
+    modifiedAt,
+  }
+}

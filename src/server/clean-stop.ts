@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import type { Disk } from '../io/disk.ts'
+
+/**
+ * The proof of a clean stop: the broker epoch, written as the very last thing, and taken away at the next start. A
+ * process that registers without it may have lost data that it acknowledged.
+ */
+export class CleanStop {
+  readonly #disk: Disk
+  readonly #path: string
+
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk
+    this.#path = join(folder, 'clean-stop.json')
+  }
+
+  note(brokerEpoch: number): void {
+    this.#disk.replaceFile(this.#path, Buffer.from(JSON.stringify({ brokerEpoch })))
+  }
+
+  /** The epoch of the process before, if it stopped cleanly. It can be taken once. */
+  takeEpoch(): number | null {
+    if (!this.#disk.exists(this.#path)) return null
+    const bytes = this.#disk.readFile(this.#path)
+    this.#disk.remove(this.#path)
+    try {
+      const { brokerEpoch } = JSON.parse(bytes.toString()) as { brokerEpoch?: unknown }
+      return typeof brokerEpoch === 'number' ? brokerEpoch : null
+    } catch {
+      return null
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { type Command, Option } from 'commander'
+import { nodeDisk } from '../io/node-disk.ts'
+import { dumpLog } from './log-dump.ts'
+import { startMetadataServer } from './metadata-server.ts'
+import { OPTIONS, type OptionSpec, type Options, readOptions } from './options.ts'
+import { die, type Server, stopOnSignals } from './process.ts'
+import { startStorageServer } from './storage-server.ts'
+import { up } from './up.ts'
+
+/** The commands that run nodes, or read what a node left on disk. */
+export function addServerCommands(program: Command): void {
+  up(program)
+  node(program, 'metadata', 'run one metadata node', options => startMetadataServer(options, die))
+  node(program, 'storage', 'run one storage node', startStorageServer)
+  const log = program.command('log').description('look into a Raft log')
+  log
+    .command('dump <folder>')
+    .description('print the log of a stopped metadata node as JSON lines')
+    .addHelpText('after', '\nExample:\n  dmq log dump .dmq/metadata-1')
+    .action(async (folder: string) => {
+      for await (const line of dumpLog(nodeDisk, folder)) process.stdout.write(`${JSON.stringify(line)}\n`)
+    })
+}
+
+function node(
+  program: Command,
+  name: string,
+  description: string,
+  start: (options: Options) => Promise<Server>,
+): void {
+  const command = program.command(name).description(description)
+  for (const option of Object.values(OPTIONS) as OptionSpec[]) command.addOption(flagOf(option))
+  command
+    .option('--config <file>', 'a YAML file with any of these options (DMQ_CONFIG)', process.env.DMQ_CONFIG)
+    .addHelpText(
+      'after',
+      `\nExample:\n  dmq ${name} --node-id ${name === 'metadata' ? 1 : 101} --services services.json --cluster-key-file cluster.key`,
+    )
+    .action(async () => {
+      const flags = flagValues(command.opts<Record<string, string>>())
+      const { options, warnings } = readOptions({
+        flags,
+        env: process.env,
+        file: command.opts<{ config?: string }>().config ?? null,
+      })
+      for (const warning of warnings) process.stderr.write(`dmq: ${warning}\n`)
+      stopOnSignals(await start(options))
+    })
+}
+
+/** No default and no parsing here: the option table does both, whatever the source. */
+function flagOf({ flag, env, purpose, default: value }: OptionSpec): Option {
+  const standard = value === undefined ? '' : `; default ${value}`
+  return new Option(`--${flag} <value>`, `${purpose} (${env}${standard})`)
+}
+
+/** Commander names options in camelCase; the table names them as they are typed. */
+function flagValues(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`),
+      value,
+    ]),
+  )
+}

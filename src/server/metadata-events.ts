@@ -1,0 +1,74 @@
+import type { ConsensusEvents, Leadership } from '../consensus/consensus.ts'
+import type { ControllerEvents } from '../controller/events.ts'
+import type { Refusal } from '../raft/io.ts'
+import type { Log } from './logger.ts'
+
+/** What a metadata node's log says of elections: one line per thing that happened, not per message. */
+export function leadershipStory(log: Log): (leadership: Leadership) => void {
+  let told = ''
+  return ({ role, term, leader, ready }) => {
+    const key = `${role} ${term} ${leader} ${ready}`
+    if (key === told) return
+    told = key
+    if (ready) log('info', 'elected', `is the controller of term ${term}`, { term })
+    else if (role === 'FOLLOWER' && leader !== null)
+      log('info', 'following', `follows controller ${leader} in term ${term}`, { term, leader })
+    else if (role === 'CANDIDATE')
+      log('info', 'campaign', `hears no controller; asks for votes after term ${term}`, { term })
+  }
+}
+
+/** Refusals are told once per sender and reason: a node that is wrong is wrong with every message. */
+export function refusalStory(log: Log): ConsensusEvents['refused'] {
+  const told = new Set<string>()
+  return ({ from, reason, text }: Refusal) => {
+    const key = `${from} ${reason} ${text}`
+    if (told.has(key)) return
+    if (told.size > 1_000) told.clear()
+    told.add(key)
+    log('warn', 'refused', `refuses a message of node ${from}: ${text}`, { from, reason })
+  }
+}
+
+export function controllerStory(log: Log): ControllerEvents {
+  return {
+    brokerRegistered: event =>
+      log(
+        'info',
+        'broker.registered',
+        `broker ${event.brokerId} registered at ${event.host}:${event.port}, epoch ${event.brokerEpoch}`,
+        event,
+      ),
+    brokerStatus(event) {
+      const moved = event.partitionsMoved > 0 ? `; ${event.partitionsMoved} partitions changed with it` : ''
+      const name = event.status === 'ONLINE' ? 'broker.online' : 'brokerLost'
+      log('info', name, `broker ${event.brokerId} is ${event.status}: ${event.reason}${moved}`, event)
+    },
+    brokerUnregistered: event =>
+      log('info', 'brokerLost.unregistered', `broker ${event.brokerId} was removed`, event),
+    topicCreated(event) {
+      log(
+        'info',
+        'topic.created',
+        `topic ${event.topic} created: ${event.partitions} partitions, ${event.replicationFactor} replicas each`,
+        event,
+      )
+    },
+    topicDeleted: event => log('info', 'topic.deleted', `topic ${event.topic} deleted`, event),
+    topicChanged: event => log('debug', 'topic.changed', `topic ${event.topic}: ${event.what}`, event),
+    pushFailed: event =>
+      log(
+        'warn',
+        'sync.failed',
+        `cannot bring metadata to broker ${event.brokerId} at ${event.url}: ${event.reason}`,
+        event,
+      ),
+    pushRecovered: event =>
+      log(
+        'info',
+        'sync.recovered',
+        `brings metadata to broker ${event.brokerId} again, version ${event.version}`,
+        event,
+      ),
+  }
+}

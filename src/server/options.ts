@@ -1,0 +1,219 @@
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { FatalError, messageOf } from '../base/errors.ts'
+
+/** One option: where it can come from, what it may be, and what it is for. Everything else is derived from this. */
+export type OptionSpec = {
+  /** The key in a YAML file. */
+  readonly key: string
+  readonly flag: string
+  readonly env: string
+  readonly type: 'integer' | 'text' | { readonly oneOf: readonly string[] }
+  readonly min?: number
+  readonly max?: number
+  readonly default?: string | number
+  readonly purpose: string
+}
+
+function spec<const Type extends OptionSpec['type']>(
+  key: string,
+  flag: string,
+  type: Type,
+  purpose: string,
+  rest: Partial<OptionSpec> = {},
+): OptionSpec & { type: Type } {
+  return { key, flag, env: key.toUpperCase().replaceAll(/[.-]/g, '_'), purpose, ...rest, type }
+}
+
+const MS = { min: 1, max: 3_600_000 }
+
+/** Every option of `dmq metadata` and `dmq storage`: from flags, then environment, then a YAML file, then the default. */
+export const OPTIONS = {
+  services: spec('services', 'services', 'text', 'the file that names the nodes of the cluster', {
+    env: 'DMQ_SERVICES',
+  }),
+  nodeId: spec('kraft.node-id', 'node-id', 'integer', 'which of the nodes in services.json this process is', {
+    min: 0,
+    max: 2 ** 31 - 1,
+  }),
+  host: spec(
+    'server.host',
+    'host',
+    'text',
+    'address to listen on (default: the host that services.json gives)',
+  ),
+  port: spec(
+    'server.port',
+    'port',
+    'integer',
+    'port to listen on (default: the port that services.json gives)',
+    { min: 1, max: 65_535 },
+  ),
+  dataDir: spec(
+    'data.dir',
+    'data-dir',
+    'text',
+    'folder for the data of this node (default: .dmq/<kind>-<id>)',
+  ),
+  clusterKeyFile: spec(
+    'cluster.key-file',
+    'cluster-key-file',
+    'text',
+    'file with the secret that all nodes of the cluster share',
+  ),
+  clusterKey: spec(
+    'cluster.key',
+    'cluster-key',
+    'text',
+    'the secret itself; better given by environment or file than as a flag',
+  ),
+  clusterSize: spec(
+    'kraft.cluster-size',
+    'cluster-size',
+    'integer',
+    'number of metadata nodes; checked against services.json',
+    { min: 1, max: 99 },
+  ),
+  electionTimeoutMs: spec(
+    'kraft.raft.election-timeout-ms',
+    'election-timeout-ms',
+    'integer',
+    'silence of the controller after which an election begins',
+    { ...MS, min: 50, default: 1_000 },
+  ),
+  electionJitterMs: spec(
+    'kraft.raft.election-timeout-jitter-ms',
+    'election-timeout-jitter-ms',
+    'integer',
+    'random part added to each election timeout',
+    { ...MS, default: 500 },
+  ),
+  raftHeartbeatMs: spec(
+    'kraft.raft.heartbeat-interval-ms',
+    'raft-heartbeat-interval-ms',
+    'integer',
+    'pause between heartbeats of the controller to the other metadata nodes',
+    { ...MS, default: 100 },
+  ),
+  logStore: spec('log.store', 'log-store', { oneOf: ['segments'] }, 'where the Raft log is kept', {
+    default: 'segments',
+  }),
+  sessionTimeoutMs: spec(
+    'broker.session-timeout-ms',
+    'session-timeout-ms',
+    'integer',
+    'silence of a storage node after which it is OFFLINE',
+    { ...MS, min: 200, default: 6_000 },
+  ),
+  heartbeatMs: spec(
+    'broker.heartbeat-interval-ms',
+    'heartbeat-interval-ms',
+    'integer',
+    'pause between heartbeats of a storage node',
+    { ...MS, min: 20, default: 1_000 },
+  ),
+  logLevel: spec(
+    'log.level',
+    'log-level',
+    { oneOf: ['debug', 'info', 'warn', 'error'] },
+    'the least important events that are logged',
+    { default: 'info' },
+  ),
+  logFormat: spec(
+    'log.format',
+    'log-format',
+    { oneOf: ['auto', 'story', 'json'] },
+    'lines for people, or JSON (auto: for people in a terminal)',
+    { default: 'auto' },
+  ),
+} as const satisfies Record<string, OptionSpec>
+
+export type OptionName = keyof typeof OPTIONS
+export type Options = {
+  readonly [Name in OptionName]: (typeof OPTIONS)[Name]['type'] extends 'integer'
+    ? number | null
+    : string | null
+}
+
+export type OptionSources = {
+  readonly flags: Readonly<Record<string, string | undefined>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** A YAML file; null: none. */
+  readonly file: string | null
+}
+
+type Given = { readonly value: unknown; readonly from: string }
+
+/** All options, checked. Warnings name keys of a YAML file that have no effect here. */
+export function readOptions({ flags, env, file }: OptionSources): { options: Options; warnings: string[] } {
+  const yaml = file === null ? new Map<string, unknown>() : flatten(readYaml(file))
+  const warnings = unknownKeys(yaml, file)
+  const options = Object.fromEntries(
+    Object.entries(OPTIONS as Record<string, OptionSpec>).map(([name, option]) => [
+      name,
+      check(option, find(option, flags, env, yaml, file)),
+    ]),
+  )
+  return { options: options as unknown as Options, warnings }
+}
+
+function find(
+  { flag, env: variable, key, default: otherwise }: OptionSpec,
+  flags: OptionSources['flags'],
+  env: OptionSources['env'],
+  yaml: ReadonlyMap<string, unknown>,
+  file: string | null,
+): Given | null {
+  if (flags[flag] !== undefined) return { value: flags[flag], from: `--${flag}` }
+  if (env[variable] !== undefined && env[variable] !== '')
+    return { value: env[variable], from: `environment variable ${variable}` }
+  if (yaml.has(key)) return { value: yaml.get(key), from: `${file}: ${key}` }
+  return otherwise === undefined ? null : { value: otherwise, from: 'the default' }
+}
+
+function check(
+  { type, min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec,
+  given: Given | null,
+): string | number | null {
+  if (given === null) return null
+  const { value, from } = given
+  const wrong = (expected: string) =>
+    new FatalError(`${from}: expected ${expected}, got ${JSON.stringify(value)}`)
+  if (type === 'integer') {
+    const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value
+    if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max)
+      return number
+    throw wrong(`a whole number from ${min} to ${max}`)
+  }
+  if (typeof value !== 'string' || value === '') throw wrong('a text')
+  if (type === 'text' || type.oneOf.includes(value)) return value
+  throw wrong(`one of ${type.oneOf.join(', ')}`)
+}
+
+function readYaml(file: string): unknown {
+  try {
+    return parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new FatalError(`${file}: cannot be read as YAML (${messageOf(error).split('\n')[0]})`)
+  }
+}
+
+/** `{a: {b: 1}}` as `a.b = 1`. */
+function flatten(value: unknown, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
+  for (const [key, inner] of Object.entries((value ?? {}) as object)) {
+    const path = prefix === '' ? key : `${prefix}.${key}`
+    if (inner !== null && typeof inner === 'object' && !Array.isArray(inner)) flatten(inner, path, into)
+    else into.set(path, inner)
+  }
+  return into
+}
+
+/** A key that nobody reads is a mistake; `spring.*` keys come with files of other systems and are only named. */
+function unknownKeys(yaml: ReadonlyMap<string, unknown>, file: string | null): string[] {
+  const known = Object.values(OPTIONS).map(option => option.key as string)
+  const unknown = [...yaml.keys()].filter(key => !known.includes(key))
+  const mistake = unknown.find(key => !key.startsWith('spring.'))
+  if (mistake !== undefined)
+    throw new FatalError(`${file}: unknown key ${mistake}; known are ${known.join(', ')}`)
+  return unknown.map(key => `${file}: ${key} has no effect in this release`)
+}

@@ -1,0 +1,118 @@
+import { join } from 'node:path'
+import { listen } from '../api/app.ts'
+import { storageApi } from '../api/storage-api.ts'
+import { FatalError, messageOf } from '../base/errors.ts'
+import { StorageNode } from '../broker/broker.ts'
+import type { BrokerEvents } from '../broker/events.ts'
+import { MetadataClient } from '../broker/metadata-client.ts'
+import { HttpClient } from '../io/http-client.ts'
+import { nodeClock } from '../io/node-clock.ts'
+import { nodeDisk } from '../io/node-disk.ts'
+import { nodeRandom } from '../io/node-random.ts'
+import { LockFile } from '../log/lock-file.ts'
+import { CleanStop } from './clean-stop.ts'
+import { requireClusterKey } from './cluster-key.ts'
+import { openIdentity } from './identity.ts'
+import { createLogger, type Log } from './logger.ts'
+import type { Options } from './options.ts'
+import type { Server } from './process.ts'
+import { readServices } from './services.ts'
+import { VERSION } from './version.ts'
+
+/** Builds a storage node from its options and starts it. */
+export async function startStorageServer(options: Options): Promise<Server> {
+  const services = readServices(options.services ?? 'services.json')
+  const known = services.storage.map(({ id }) => id).join(', ')
+  const self = services.storage.find(({ id }) => id === options.nodeId)
+  if (self === undefined) {
+    const given =
+      options.nodeId === null
+        ? 'which node is this? Give --node-id (or KRAFT_NODE_ID)'
+        : `storage node ${options.nodeId} is not in services.json`
+    throw new FatalError(`${given}; services.json has the storage nodes ${known || '(none)'}`)
+  }
+  const key = requireClusterKey(options.clusterKeyFile, options.clusterKey)
+  const log = createLogger({
+    node: `storage-${self.id}`,
+    level: options.logLevel!,
+    format: options.logFormat!,
+  })
+  const folder = options.dataDir ?? join('.dmq', `storage-${self.id}`)
+  const lock = LockFile.acquire(nodeDisk, folder)
+  openIdentity(nodeDisk, nodeRandom, folder, 'storage', self.id)
+  const cleanStop = new CleanStop(nodeDisk, folder)
+
+  const http = new HttpClient()
+  const port = options.port ?? self.port
+  const broker = new StorageNode(
+    {
+      brokerId: self.id,
+      host: self.host,
+      port,
+      rack: self.rack,
+      incarnationId: nodeRandom.uuid(),
+      previousBrokerEpoch: cleanStop.takeEpoch(),
+      pairedMetadataServiceId: self.pairedId,
+      heartbeatIntervalMs: options.heartbeatMs!,
+    },
+    { client: new MetadataClient(services.metadata, http), clock: nodeClock, events: brokerStory(log) },
+  )
+  const app = await storageApi(
+    { broker, key, clock: nodeClock },
+    {
+      version: VERSION,
+      onBug: (error, { method, url }) =>
+        log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
+    },
+  )
+  await listen(app, options.host ?? self.host, port)
+  log('info', 'started', `serves at ${self.url}; data in ${folder}`, {
+    url: self.url,
+    folder,
+    version: VERSION,
+  })
+  broker.start()
+
+  return {
+    async stop() {
+      await broker.stop()
+      await app.close()
+      await http.close()
+      if (broker.brokerEpoch !== null) cleanStop.note(broker.brokerEpoch)
+      lock.release()
+      log('info', 'stopped', 'stopped')
+    },
+  }
+}
+
+function brokerStory(log: Log): BrokerEvents {
+  return {
+    controllerFound: event =>
+      log(
+        'info',
+        'following',
+        `follows controller ${event.controllerId} at ${event.url}, term ${event.term}`,
+        event,
+      ),
+    controllerLost: event =>
+      log(
+        'info',
+        'peer.lost',
+        `lost the controller at ${event.url}: ${event.reason}; looking for the new one`,
+        event,
+      ),
+    registered: event =>
+      log(
+        'info',
+        'broker.registered',
+        `registered as broker ${event.brokerId}, epoch ${event.brokerEpoch}`,
+        event,
+      ),
+    registrationRefused: event =>
+      log('warn', 'refused', `registration refused (${event.code}): ${event.message}`, event),
+    status: event =>
+      log('info', event.status === 'ONLINE' ? 'broker.online' : 'brokerLost', `is ${event.status}`, event),
+    metadata: event => log('debug', 'sync', `has metadata version ${event.version} by ${event.by}`, event),
+    metadataRefused: event => log('warn', 'sync.failed', `cannot pull metadata from ${event.reason}`, event),
+  }
+}
