@@ -9,6 +9,6 @@ export function keepRawJson(scope: FastifyInstance): void {
     request.rawBody = body as string
     if (body === '')
       done(new DmqError('INVALID_REQUEST', 'the body is empty; a JSON object is expected'), undefined)
-    else parse(request, body as string, done)
+    else void parse(request, body as string, done)
   })
 }

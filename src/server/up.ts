@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { FatalError } from '../base/errors.ts'
 import { wholeNumber } from '../cli/session.ts'
@@ -130,7 +130,7 @@ function metadataIds(services: string): string {
 
 /** Children learn of a stop from this process alone, in order; when it is gone, their channel closes and they stop. */
 function startNode(kind: Node['kind'], service: Service, folder: string): Node {
-  const main = join(dirname(import.meta.dirname), `main${import.meta.filename.slice(-3)}`)
+  const main = join(import.meta.dirname, '..', '..', 'bin', 'dmq.mjs')
   const args = [main, kind, '--node-id', String(service.id), '--services', join(folder, 'services.json')]
   args.push(
     '--cluster-key-file',

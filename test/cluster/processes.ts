@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+
+const root = dirname(dirname(import.meta.dirname))
+const main = join(root, 'bin', 'dmq.mjs')
+export const CLUSTER_KEY = 'a-key-for-tests-and-nothing-else'
+
+export type ServiceEntry = { id: number; host: string; port: number }
+export type NodeKind = 'metadata' | 'storage'
+
+/** One process of a cluster under test; it can be killed, paused, woken and started again on its data. */
+export class NodeProcess {
+  readonly kind: NodeKind
+  readonly entry: ServiceEntry
+  readonly folder: string
+  readonly #args: readonly string[]
+  #child: ChildProcess | null = null
+  output = ''
+
+  constructor(kind: NodeKind, entry: ServiceEntry, home: string, args: readonly string[]) {
+    this.kind = kind
+    this.entry = entry
+    this.folder = join(home, `${kind}-${entry.id}`)
+    this.#args = args
+  }
+
+  get url(): string {
+    return `http://localhost:${this.entry.port}`
+  }
+
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  start(): void {
+    const args = [main, this.kind, '--node-id', String(this.entry.id), '--data-dir', this.folder, ...this.#args]
+    this.#child = spawn(process.execPath, args, { env: { ...process.env, CLUSTER_KEY, LOG_FORMAT: 'json' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const keep = (chunk: Buffer): void => {
+      this.output = (this.output + chunk.toString()).slice(-100_000)
+    }
+    this.#child.stdout!.on('data', keep)
+    this.#child.stderr!.on('data', keep)
+  }
+
+  /** Sends a signal and, where it ends the process, waits for that. Returns the exit code, null after a signal. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    if (!this.running) return this.#child?.exitCode ?? null
+    const over = once(this.#child!, 'close')
+    this.#child!.kill(signal)
+    await over
+    return this.#child!.exitCode
+  }
+
+  /** Waits until the process ends by itself; returns its exit code. */
+  async ended(): Promise<number | null> {
+    if (this.running) await once(this.#child!, 'close')
+    return this.#child!.exitCode
+  }
+
+  pause(): void {
+    this.#child!.kill('SIGSTOP')
+  }
+
+  wake(): void {
+    this.#child!.kill('SIGCONT')
+  }
+}
+
+export type Answer = { status: number; body: any; headers: Headers }
+
+/** A request that never throws: what nobody answers has status 0. */
+export async function ask(method: string, url: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(15_000),
+    })
+    const text = await response.text()
+    return { status: response.status, body: text === '' ? null : JSON.parse(text), headers: response.headers }
+  } catch {
+    return { status: 0, body: null, headers: new Headers() }
+  }
+}
+
+/** Asks again until `accept` returns something, as events over HTTP can only be asked for. Fails after `timeoutMs`. */
+export async function until<T>(what: string, attempt: () => Promise<T | null | undefined | false>, timeoutMs = 30_000): Promise<T> {
+  const end = performance.now() + timeoutMs
+  for (;;) {
+    const result = await attempt()
+    if (result !== null && result !== undefined && result !== false) return result
+    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms for: ${what}`)
+    await pause(20)
+  }
+}
+
+export type ClusterOptions = { metadata: number; storage: number; args?: readonly string[] }
+
+/** A cluster of real processes on free ports, its data in a temporary folder. Dispose of it to end all of it. */
+export class Cluster {
+  readonly home: string
+  readonly metadata: readonly NodeProcess[]
+  readonly storage: readonly NodeProcess[]
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = await Cluster.prepare(options)
+    for (const node of cluster.all) node.start()
+    await cluster.ready()
+    return cluster
+  }
+
+  /** Everything but the processes. */
+  static async prepare({ metadata, storage, args = [] }: ClusterOptions): Promise<Cluster> {
+    const ports = await freePorts(metadata + storage)
+    const entry = (firstId: number, offset: number) => (i: number) => ({ id: firstId + i, host: 'localhost', port: ports[offset + i]! })
+    const metadataServices = Array.from({ length: metadata }, (_, i) => entry(1, 0)(i))
+    const storageServices = Array.from({ length: storage }, (_, i) => entry(101, metadata)(i))
+    const home = mkdtempSync(join(tmpdir(), 'dmq-'))
+    const services = join(home, 'services.json')
+    writeFileSync(services, JSON.stringify({ services: { 'metadata-services': metadataServices, 'storage-services': storageServices } }))
+    return new Cluster(home, metadataServices, storageServices, ['--services', services, ...args])
+  }
+
+  private constructor(home: string, metadata: ServiceEntry[], storage: ServiceEntry[], args: readonly string[]) {
+    this.home = home
+    this.metadata = metadata.map(entry => new NodeProcess('metadata', entry, home, args))
+    this.storage = storage.map(entry => new NodeProcess('storage', entry, home, args))
+  }
+
+  get all(): NodeProcess[] {
+    return [...this.metadata, ...this.storage]
+  }
+
+  /** Every running node says that it is ready. */
+  async ready(): Promise<void> {
+    for (const node of this.all.filter(({ running }) => running)) {
+      await until(`${node.kind} ${node.entry.id} is ready\n${node.output}`, async () => (await ask('GET', `${node.url}/health/ready`)).status === 200)
+    }
+  }
+
+  /** The node that is controller now, according to a majority of the running ones. */
+  async controller(): Promise<NodeProcess> {
+    return until('a controller that answers as one', async () => {
+      for (const node of this.metadata.filter(({ running }) => running)) {
+        const { status, body } = await ask('GET', `${node.url}/api/v1/metadata/controller`)
+        if (status !== 200 || body.nodeState !== 'LEADER') continue
+        if ((await ask('GET', `${node.url}/health/ready`)).status === 200) return node
+      }
+      return null
+    })
+  }
+
+  /** A write at whoever is controller; tried again only while it was certainly not done (503, or nobody there). */
+  async write(method: string, path: string, body?: unknown): Promise<Answer> {
+    return until(`${method} ${path} is answered`, async () => {
+      for (const node of this.metadata) {
+        const answer = await ask(method, `${node.url}/api/v1/metadata${path}`, body)
+        if (answer.status !== 0 && answer.status !== 503) return answer
+      }
+      return null
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const node of this.all) if (node.running) node.wake()
+    await Promise.all(this.all.map(node => node.end('SIGKILL')))
+    rmSync(this.home, { recursive: true, force: true })
+  }
+}
+
+/** Ports that were free a moment ago. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, 'localhost'))
+  await Promise.all(servers.map(server => once(server, 'listening')))
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
