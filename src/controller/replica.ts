@@ -1,5 +1,6 @@
 import { FatalError, messageOf } from '../base/errors.ts'
 import type { StateMachine } from '../consensus/state-machine.ts'
+import type { Clock } from '../io/clock.ts'
 import type { Change } from '../metadata/change.ts'
 import { ChangeRing } from '../metadata/change-ring.ts'
 import { type Command, decodeCommand } from '../metadata/command.ts'
@@ -13,8 +14,13 @@ type Waiter = { readonly version: number; readonly resolve: () => void }
 export class Replica implements StateMachine {
   readonly image = new Image()
   readonly ring = new ChangeRing(0)
+  readonly #clock: Clock
   readonly #waiters = new Set<Waiter>()
   readonly #listeners: ((command: Command, changes: readonly Change[]) => void)[] = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   apply(index: number, type: string, data: Uint8Array): Applied {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()
@@ -42,9 +48,9 @@ export class Replica implements StateMachine {
     if (this.image.version >= version) return Promise.resolve(true)
     return new Promise(resolve => {
       const waiter: Waiter = { version, resolve: () => settle(true) }
-      const timer = setTimeout(() => settle(false), timeoutMs)
+      const timer = this.#clock.timer(timeoutMs, () => settle(false))
       const settle = (reached: boolean): void => {
-        clearTimeout(timer)
+        timer.cancel()
         this.#waiters.delete(waiter)
         resolve(reached)
       }

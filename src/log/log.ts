@@ -1,6 +1,8 @@
 /**
  * The door of the room: a durable sequence of numbered records, and beside it one small state of which the newest
  * version counts. The log knows neither terms nor offsets: it keeps bytes, and tells whether they are the same bytes.
+ *
+ * What it tells and reads is what is durable: a truncation or append under way does not show before its promise resolves.
  */
 export interface Log {
   /** 1 + the last index that was dropped from the front; the first record that can be read. */
@@ -9,7 +11,8 @@ export interface Log {
   readonly lastIndex: number
   readonly state: Buffer | null
   /**
-   * Truncates, appends and replaces the state, durable as one when the promise resolves. Appends complete in order.
+   * Truncates, appends and replaces the state, durable as one when the promise resolves: after a crash before that,
+   * all of it is there or nothing. Appends complete in order. The buffers must not change before that.
    * What arrives while a write is under way goes to disk together with the next one (group commit). The first failed
    * write or sync rejects this and every later append: the log accepts nothing more.
    */

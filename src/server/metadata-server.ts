@@ -58,7 +58,7 @@ export async function startMetadataServer(
     )
 
   const http = new HttpClient()
-  const replica = new Replica()
+  const replica = new Replica(nodeClock)
   const network = new NodeNetwork(self.id, key)
   const tellLeadership = leadershipStory(log)
   const tellRefusal = refusalStory(log)

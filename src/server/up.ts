@@ -229,7 +229,7 @@ function welcome(
     `  1. npx dmq topic create orders --partitions 6 --replication-factor ${replicas}`,
     '  2. npx dmq topic describe orders',
     '  3. npx dmq quorum',
-    `  4. kill -9 $(lsof -ti tcp:${new URL(url).port} -s tcp:listen)    # the controller; another takes over`,
+    `  4. kill -9 $(pgrep -f 'dmq.mjs metadata --node-id ${controller} ')    # the controller; another takes over`,
     `  5. curl -s ${metadata[0]!.url}/api/v1/metadata/cluster    # and ${metadata[0]!.url}/docs in a browser`,
   ].join('\n')
 }

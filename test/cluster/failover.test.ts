@@ -1,20 +1,30 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ask, type Answer, Cluster, type NodeProcess, until } from './processes.ts'
+import { type Answer, ask, Cluster, type NodeProcess, until } from './processes.ts'
 
 const TOPICS = '/api/v1/metadata/topics'
 
 /** Every metadata node, and every storage node, has the same version with the same state hash. */
 async function agreed(cluster: Cluster): Promise<{ version: number; names: string[] }> {
   return until('all nodes agree on version and state hash', async () => {
-    const views = await Promise.all(cluster.metadata.map(({ url }) => ask('GET', `${url}/api/v1/metadata/sync`)))
-    const copies = await Promise.all(cluster.storage.map(({ url }) => ask('GET', `${url}/api/v1/storage/status`)))
+    const views = await Promise.all(
+      cluster.metadata.map(({ url }) => ask('GET', `${url}/api/v1/metadata/sync`)),
+    )
+    const copies = await Promise.all(
+      cluster.storage.map(({ url }) => ask('GET', `${url}/api/v1/storage/status`)),
+    )
     if ([...views, ...copies].some(({ status }) => status !== 200)) return null
     const hashes = new Set([...views, ...copies].map(({ body }) => body.stateHash))
-    const versions = new Set([...views.map(({ body }) => body.version), ...copies.map(({ body }) => body.metadataVersion)])
+    const versions = new Set([
+      ...views.map(({ body }) => body.version),
+      ...copies.map(({ body }) => body.metadataVersion),
+    ])
     if (hashes.size !== 1 || versions.size !== 1) return null
-    return { version: [...versions][0] as number, names: views[0]!.body.topics.map((topic: { topicName: string }) => topic.topicName) }
+    return {
+      version: [...versions][0] as number,
+      names: views[0]!.body.topics.map((topic: { topicName: string }) => topic.topicName),
+    }
   })
 }
 
@@ -45,7 +55,10 @@ test('no acknowledged topic is lost while the controller is killed twenty times'
     const next = await cluster.controller()
     assert.notEqual(next, controller)
     controller.start()
-    await until('the killed node is back', async () => (await ask('GET', `${controller.url}/health/ready`)).status === 200)
+    await until(
+      'the killed node is back',
+      async () => (await ask('GET', `${controller.url}/health/ready`)).status === 200,
+    )
   }
   running = false
   const results = await Promise.all(clients)
@@ -54,16 +67,28 @@ test('no acknowledged topic is lost while the controller is killed twenty times'
   const unknown = new Set(results.flatMap(result => result.unknown))
   const present = new Set(names)
   assert.ok(acknowledged.length > 20, `only ${acknowledged.length} topics were acknowledged`)
-  assert.deepEqual(acknowledged.filter(name => !present.has(name)), [], 'acknowledged topics that are gone')
+  assert.deepEqual(
+    acknowledged.filter(name => !present.has(name)),
+    [],
+    'acknowledged topics that are gone',
+  )
   assert.equal(present.size, names.length, 'a topic is there twice')
   const expected = new Set([...acknowledged, ...unknown])
-  assert.deepEqual(names.filter(name => !expected.has(name)), [], 'topics that nobody created')
+  assert.deepEqual(
+    names.filter(name => !expected.has(name)),
+    [],
+    'topics that nobody created',
+  )
 })
 
 test('everything is there after all six processes are killed at once', async () => {
   await using cluster = await Cluster.start({ metadata: 3, storage: 3 })
   for (let i = 0; i < 20; i++) {
-    const answer = await cluster.write('POST', '/topics', { topicName: `kept-${i}`, numPartitions: 3, replicationFactor: 3 })
+    const answer = await cluster.write('POST', '/topics', {
+      topicName: `kept-${i}`,
+      numPartitions: 3,
+      replicationFactor: 3,
+    })
     assert.equal(answer.status, 201)
   }
   await Promise.all(cluster.all.map(node => node.end('SIGKILL')))
@@ -73,7 +98,9 @@ test('everything is there after all six processes are killed at once', async () 
   assert.equal(names.length, 20)
   await until('every partition has a leader again', async () => {
     const { body } = await ask('GET', `${cluster.metadata[0]!.url}/api/v1/metadata/cluster`)
-    const partitions = body.topics.flatMap((topic: { partitions: { leader: number | null }[] }) => topic.partitions)
+    const partitions = body.topics.flatMap(
+      (topic: { partitions: { leader: number | null }[] }) => topic.partitions,
+    )
     return partitions.every(({ leader }: { leader: number | null }) => leader !== null)
   })
 })
@@ -83,7 +110,10 @@ test('a metadata node left alone refuses writes, answers reads, and becomes part
   const created = await cluster.write('POST', '/brokers', { brokerId: 7, host: 'localhost', port: 19_999 })
   assert.equal(created.status, 201)
   const [alone, ...others] = cluster.metadata as [NodeProcess, NodeProcess, NodeProcess]
-  await until('the node has the broker', async () => (await ask('GET', `${alone.url}/api/v1/metadata/brokers/7`)).status === 200)
+  await until(
+    'the node has the broker',
+    async () => (await ask('GET', `${alone.url}/api/v1/metadata/brokers/7`)).status === 200,
+  )
   await Promise.all(others.map(node => node.end('SIGKILL')))
   const refused = await until('it notices that it is alone', async () => {
     const answer = await ask('DELETE', `${alone.url}/api/v1/metadata/brokers/7?timeoutMs=500`)
@@ -96,7 +126,9 @@ test('a metadata node left alone refuses writes, answers reads, and becomes part
   await cluster.ready()
   const written = await cluster.write('POST', '/brokers', { brokerId: 8, host: 'localhost', port: 19_998 })
   assert.equal(written.status, 201)
-  const { version } = written.headers.get('x-metadata-version') ? { version: Number(written.headers.get('x-metadata-version')) } : { version: 0 }
+  const { version } = written.headers.get('x-metadata-version')
+    ? { version: Number(written.headers.get('x-metadata-version')) }
+    : { version: 0 }
   const read = await ask('GET', `${alone.url}/api/v1/metadata/brokers/8?minVersion=${version}`)
   assert.equal(read.status, 200)
 })
@@ -105,7 +137,11 @@ test('a controller that was stopped and wakes up commits nothing of its old term
   await using cluster = await Cluster.start({ metadata: 3, storage: 1 })
   const old = await cluster.controller()
   old.pause()
-  const late = ask('POST', `${old.url}${TOPICS}?timeoutMs=3000`, { topicName: 'late', numPartitions: 1, replicationFactor: 1 })
+  const late = ask('POST', `${old.url}${TOPICS}?timeoutMs=3000`, {
+    topicName: 'late',
+    numPartitions: 1,
+    replicationFactor: 1,
+  })
   const others = cluster.metadata.filter(node => node !== old)
   const next = await until('another controller', async () => {
     for (const node of others) {
@@ -115,7 +151,11 @@ test('a controller that was stopped and wakes up commits nothing of its old term
     return null
   })
   const created = await until('the new controller writes', async () => {
-    const answer = await ask('POST', `${next.url}${TOPICS}`, { topicName: 'fresh', numPartitions: 1, replicationFactor: 1 })
+    const answer = await ask('POST', `${next.url}${TOPICS}`, {
+      topicName: 'fresh',
+      numPartitions: 1,
+      replicationFactor: 1,
+    })
     return answer.status === 201 ? answer : null
   })
   old.wake()
@@ -124,6 +164,9 @@ test('a controller that was stopped and wakes up commits nothing of its old term
   const version = created.headers.get('x-metadata-version')
   const read = await ask('GET', `${old.url}${TOPICS}?minVersion=${version}&timeoutMs=10000`)
   assert.equal(read.status, 200)
-  assert.deepEqual(read.body.topics.map((topic: { topicName: string }) => topic.topicName), ['fresh'])
+  assert.deepEqual(
+    read.body.topics.map((topic: { topicName: string }) => topic.topicName),
+    ['fresh'],
+  )
   await agreed(cluster)
 })

@@ -13,7 +13,10 @@ test('a wiped data folder is refused, with the remedy', async () => {
   assert.equal(await victim.ended(), 1)
   assert.match(victim.output, /it was wiped, replaced, or belongs elsewhere/)
   assert.match(victim.output, /Put the original data directory back/)
-  assert.equal((await cluster.write('POST', '/brokers', { brokerId: 1, host: 'localhost', port: 19_999 })).status, 201)
+  assert.equal(
+    (await cluster.write('POST', '/brokers', { brokerId: 1, host: 'localhost', port: 19_999 })).status,
+    201,
+  )
 })
 
 test('two wiped disks of three do not found a new cluster, and say what to do', async () => {

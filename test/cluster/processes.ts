@@ -38,8 +38,19 @@ export class NodeProcess {
   }
 
   start(): void {
-    const args = [main, this.kind, '--node-id', String(this.entry.id), '--data-dir', this.folder, ...this.#args]
-    this.#child = spawn(process.execPath, args, { env: { ...process.env, CLUSTER_KEY, LOG_FORMAT: 'json' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const args = [
+      main,
+      this.kind,
+      '--node-id',
+      String(this.entry.id),
+      '--data-dir',
+      this.folder,
+      ...this.#args,
+    ]
+    this.#child = spawn(process.execPath, args, {
+      env: { ...process.env, CLUSTER_KEY, LOG_FORMAT: 'json' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const keep = (chunk: Buffer): void => {
       this.output = (this.output + chunk.toString()).slice(-100_000)
     }
@@ -74,7 +85,12 @@ export class NodeProcess {
 export type Answer = { status: number; body: any; headers: Headers }
 
 /** A request that never throws: what nobody answers has status 0. */
-export async function ask(method: string, url: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+export async function ask(
+  method: string,
+  url: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   try {
     const response = await fetch(url, {
       method,
@@ -90,7 +106,11 @@ export async function ask(method: string, url: string, body?: unknown, headers: 
 }
 
 /** Asks again until `accept` returns something, as events over HTTP can only be asked for. Fails after `timeoutMs`. */
-export async function until<T>(what: string, attempt: () => Promise<T | null | undefined | false>, timeoutMs = 30_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  attempt: () => Promise<T | null | undefined | false>,
+  timeoutMs = 30_000,
+): Promise<T> {
   const end = performance.now() + timeoutMs
   for (;;) {
     const result = await attempt()
@@ -118,16 +138,30 @@ export class Cluster {
   /** Everything but the processes. */
   static async prepare({ metadata, storage, args = [] }: ClusterOptions): Promise<Cluster> {
     const ports = await freePorts(metadata + storage)
-    const entry = (firstId: number, offset: number) => (i: number) => ({ id: firstId + i, host: 'localhost', port: ports[offset + i]! })
+    const entry = (firstId: number, offset: number) => (i: number) => ({
+      id: firstId + i,
+      host: 'localhost',
+      port: ports[offset + i]!,
+    })
     const metadataServices = Array.from({ length: metadata }, (_, i) => entry(1, 0)(i))
     const storageServices = Array.from({ length: storage }, (_, i) => entry(101, metadata)(i))
     const home = mkdtempSync(join(tmpdir(), 'dmq-'))
     const services = join(home, 'services.json')
-    writeFileSync(services, JSON.stringify({ services: { 'metadata-services': metadataServices, 'storage-services': storageServices } }))
+    writeFileSync(
+      services,
+      JSON.stringify({
+        services: { 'metadata-services': metadataServices, 'storage-services': storageServices },
+      }),
+    )
     return new Cluster(home, metadataServices, storageServices, ['--services', services, ...args])
   }
 
-  private constructor(home: string, metadata: ServiceEntry[], storage: ServiceEntry[], args: readonly string[]) {
+  private constructor(
+    home: string,
+    metadata: ServiceEntry[],
+    storage: ServiceEntry[],
+    args: readonly string[],
+  ) {
     this.home = home
     this.metadata = metadata.map(entry => new NodeProcess('metadata', entry, home, args))
     this.storage = storage.map(entry => new NodeProcess('storage', entry, home, args))
@@ -140,7 +174,10 @@ export class Cluster {
   /** Every running node says that it is ready. */
   async ready(): Promise<void> {
     for (const node of this.all.filter(({ running }) => running)) {
-      await until(`${node.kind} ${node.entry.id} is ready\n${node.output}`, async () => (await ask('GET', `${node.url}/health/ready`)).status === 200)
+      await until(
+        `${node.kind} ${node.entry.id} is ready\n${node.output}`,
+        async () => (await ask('GET', `${node.url}/health/ready`)).status === 200,
+      )
     }
   }
 

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+
+const root = join(import.meta.dirname, '..', '..')
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map(server => once(server, 'listening')))
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
+
+export async function request(
+  method: string,
+  url: string,
+  body?: unknown,
+): Promise<{ status: number; body: any }> {
+  try {
+    const response = await fetch(url, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      signal: AbortSignal.timeout(5_000),
+    })
+    const text = await response.text()
+    return { status: response.status, body: text === '' ? null : JSON.parse(text) }
+  } catch {
+    return { status: 0, body: null }
+  }
+}
+
+export async function until<T>(what: string, attempt: () => Promise<T | null>): Promise<T> {
+  for (const end = performance.now() + 30_000; performance.now() < end; await pause(20)) {
+    const result = await attempt()
+    if (result !== null) return result
+  }
+  throw new Error(`waited 30 s for: ${what}`)
+}
+
+/** A member of a group: it can be killed and started again on its data. */
+export class Member {
+  readonly port: number
+  readonly #start: () => ChildProcess
+  #child: ChildProcess
+
+  constructor(port: number, start: () => ChildProcess) {
+    this.port = port
+    this.#start = start
+    this.#child = start()
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const over = once(this.#child, 'exit')
+    this.#child.kill(signal)
+    await over
+  }
+
+  restart(): void {
+    this.#child = this.#start()
+  }
+}
+
+/** A running group of servers under measurement. */
+export class Group {
+  readonly name: string
+  readonly members: readonly Member[]
+  readonly #leads: (port: number) => Promise<boolean>
+
+  constructor(name: string, members: readonly Member[], leads: (port: number) => Promise<boolean>) {
+    this.name = name
+    this.members = members
+    this.#leads = leads
+  }
+
+  leader(): Promise<Member> {
+    return until(`a leader of ${this.name}`, async () => {
+      for (const member of this.members) if (await this.#leads(member.port)) return member
+      return null
+    })
+  }
+
+  /** A profile is written only by a process that ends by itself. */
+  async stop(): Promise<void> {
+    await Promise.all(this.members.map(member => member.end(PROFILE === undefined ? 'SIGKILL' : 'SIGTERM')))
+  }
+}
+
+const PROFILE = process.env.DMQ_BENCH_PROFILE
+
+/** Three metadata nodes of this tree. */
+export async function startDmq(folder: string): Promise<Group> {
+  const ports = await freePorts(3)
+  mkdirSync(folder, { recursive: true })
+  const services = join(folder, 'services.json')
+  const metadataServices = ports.map((port, i) => ({ id: i + 1, host: '127.0.0.1', port }))
+  writeFileSync(services, JSON.stringify({ metadataServices, storageServices: [] }))
+  const env = { ...process.env, CLUSTER_KEY: 'a-key-for-benchmarks', LOG_LEVEL: 'warn' }
+  const profile = PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`]
+  const members = ports.map((port, i) => {
+    const args = [
+      'metadata',
+      '--node-id',
+      String(i + 1),
+      '--services',
+      services,
+      '--data-dir',
+      join(folder, `node-${i + 1}`),
+    ]
+    const command = [...profile, join(root, 'bin', 'dmq.mjs'), ...args, '--session-timeout-ms', '3600000']
+    return new Member(port, () =>
+      spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'inherit'] }),
+    )
+  })
+  return new Group('DMQ', members, async port => {
+    const { status, body } = await request('GET', `http://127.0.0.1:${port}/api/v1/metadata/controller`)
+    return status === 200 && body.nodeState === 'LEADER'
+  })
+}
+
+/** Topics `bench-0` to `bench-<count - 1>`, on a broker that needs no process. */
+export async function createTopics(group: Group, count: number): Promise<void> {
+  const base = `http://127.0.0.1:${(await group.leader()).port}/api/v1/metadata`
+  await until('a broker', async () => {
+    const { status } = await request('POST', `${base}/brokers`, { brokerId: 1, host: '127.0.0.1', port: 1 })
+    return status === 201 ? true : null
+  })
+  for (let i = 0; i < count; i++) {
+    const { status } = await request('POST', `${base}/topics`, {
+      topicName: `bench-${i}`,
+      numPartitions: 1,
+      replicationFactor: 1,
+    })
+    if (status !== 201) throw new Error(`topic bench-${i}: ${status}`)
+  }
+}
+
+/** Three etcd nodes with their defaults (sync on). Null: etcd is not installed. */
+export async function startEtcd(folder: string): Promise<Group | null> {
+  if (spawnSync('etcd', ['--version']).error !== undefined) return null
+  const ports = await freePorts(6)
+  const peers = [0, 1, 2].map(i => `n${i}=http://127.0.0.1:${ports[i + 3]}`).join(',')
+  mkdirSync(folder, { recursive: true })
+  const members = [0, 1, 2].map(i => {
+    const client = `http://127.0.0.1:${ports[i]}`
+    const peer = `http://127.0.0.1:${ports[i + 3]}`
+    const args = [
+      '--name',
+      `n${i}`,
+      '--data-dir',
+      join(folder, `n${i}`),
+      '--listen-client-urls',
+      client,
+      '--advertise-client-urls',
+      client,
+    ]
+    args.push(
+      '--listen-peer-urls',
+      peer,
+      '--initial-advertise-peer-urls',
+      peer,
+      '--initial-cluster',
+      peers,
+      '--log-level',
+      'error',
+    )
+    return new Member(ports[i]!, () => spawn('etcd', args, { stdio: 'ignore' }))
+  })
+  return new Group('etcd', members, async port => {
+    const { status, body } = await request('POST', `http://127.0.0.1:${port}/v3/maintenance/status`, {})
+    return status === 200 && body.leader !== undefined && body.leader === body.header.member_id
+  })
+}
