@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { STREAM_PATH } from '../io/node-network.ts'
 import { createApp } from './app.ts'
 import type { Context } from './context.ts'
 import { forwardWrites } from './forward.ts'
+import { alterPartitions } from './metadata/alter-partitions.ts'
 import { brokers } from './metadata/brokers.ts'
 import { cluster } from './metadata/cluster.ts'
 import { controller } from './metadata/controller.ts'
@@ -27,6 +29,7 @@ const METADATA = [
   updateTopic,
   deleteTopic,
   partitions,
+  alterPartitions,
   brokers,
   heartbeat,
   sync,
@@ -44,13 +47,19 @@ export async function metadataApi(context: Context, options: MetadataApiOptions)
   const { version, onBug, readiness } = options
   const onProblem = (problem: Problem, reply: FastifyReply): Problem =>
     pointToController(context, problem, reply)
-  const app = await createApp({ title: 'DMQ metadata node', version, onBug, onProblem })
-  app.addHook('onSend', async (_, reply) => {
-    if (!reply.hasHeader('x-metadata-version'))
-      void reply.header('x-metadata-version', context.replica.image.version)
+  const app = await createApp({
+    title: 'DMQ metadata node',
+    version,
+    metadataVersion: () => context.replica.image.version,
+    upgradePath: STREAM_PATH,
+    onBug,
+    onProblem,
   })
+  // An upgraded socket is in nobody's care: an error that nobody listens to would end the process.
+  app.server.on('upgrade', (_, socket) => socket.on('error', () => {}))
   await app.register(
     async scope => {
+      keepRawJson(scope)
       forwardWrites(scope, context)
       for (const endpoint of METADATA) endpoint(scope, context)
     },

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../io/clock.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import type { ImageView } from '../metadata/render.ts'
 import type { BrokerEvents } from './events.ts'
+import { isrExpansions } from './isr-expansion.ts'
 import { failureOf, type MetadataClient } from './metadata-client.ts'
 import {
   type Delta,
@@ -49,6 +50,7 @@ export class StorageNode {
   #timer: Timer | null = null
   #stopping = false
   #lastRefusal = ''
+  #expanding = false
   #heartbeatUnderWay = false
 
   constructor(options: StorageNodeOptions, parts: StorageNodeParts) {
@@ -111,8 +113,10 @@ export class StorageNode {
       update.updateType === 'FULL_SNAPSHOT' && update.snapshot !== undefined
         ? this.#copy.applySnapshot(update.clusterId, update.recoveryEpoch, update.snapshot)
         : this.#copy.applyDelta(update)
-    if (this.metadataVersion > before)
+    if (this.metadataVersion > before) {
       this.#parts.events.metadata({ version: this.metadataVersion, by: 'push' })
+      void this.#expandIsrs()
+    }
     return outcome
   }
 
@@ -221,6 +225,36 @@ export class StorageNode {
     if (news) this.#parts.events.status({ brokerId, status: brokerStatus })
     this.#status = brokerStatus
     if (currentVersion > this.metadataVersion && !wantShutdown) await this.#pull(false)
+    void this.#expandIsrs()
+  }
+
+  /** Brings replicas that caught up back into the ISRs of the partitions that this node leads. */
+  async #expandIsrs(): Promise<void> {
+    const { controller, image } = this.#copy
+    if (
+      this.#expanding ||
+      this.#stopping ||
+      this.#status !== 'ONLINE' ||
+      controller === null ||
+      controller.url === ''
+    )
+      return
+    const { brokerId } = this.#options
+    const changes = isrExpansions(image, brokerId)
+    if (changes.length === 0) return
+    this.#expanding = true
+    try {
+      // What is refused was out of date; newer metadata is on its way, and brings us here again.
+      await this.#post(`${controller.url}/api/v1/metadata/partitions/alter`, {
+        brokerId,
+        brokerEpoch: this.#brokerEpoch,
+        changes,
+      })
+    } catch {
+      // A controller that does not answer is noticed, and told, by the next heartbeat.
+    } finally {
+      this.#expanding = false
+    }
   }
 
   #post(url: string, body: object) {

@@ -7,6 +7,8 @@ import type { Random } from '../io/random.ts'
 import type { Broker, BrokerRegistration } from '../metadata/broker.ts'
 import { type Command, encodeCommand } from '../metadata/command.ts'
 import { isRepeat } from '../metadata/commands/register-broker.ts'
+import type { IsrChange } from '../metadata/commands/update-isr.ts'
+import type { Plan } from '../metadata/decision.ts'
 import { type Applied, preview } from '../metadata/metadata.ts'
 import type { ControllerEvents } from './events.ts'
 import { liveIncarnation } from './incarnation-probe.ts'
@@ -97,7 +99,7 @@ export class Controller {
 
   /** Throws what creating it would throw. */
   validateTopic(request: TopicRequest): void {
-    throwIfRejected(preview(this.#parts.replica.image, this.#stamp(this.#topicCommand(request))))
+    planOf(preview(this.#parts.replica.image, this.#stamp(this.#topicCommand(request))))
   }
 
   #topicCommand(request: TopicRequest): Intent {
@@ -154,6 +156,21 @@ export class Controller {
   #place(partitions: number, replicationFactor: number): number[][] {
     const { image } = this.#parts.replica
     return placeRoundRobin(image.brokers(), { partitions, replicationFactor, start: image.partitionCount })
+  }
+
+  /** The leader of partitions sets their ISRs. One result for each: the partition as it is now, or why not. */
+  async alterPartitions(
+    brokerId: number,
+    brokerEpoch: number,
+    changes: readonly IsrChange[],
+    timeoutMs: number,
+  ) {
+    const applied = await this.#propose(
+      { type: 'UpdateISRCommand', brokerId, brokerEpoch, changes },
+      timeoutMs,
+    )
+    this.#reign?.sessions.heard(brokerId, this.#now())
+    return applied.results ?? []
   }
 
   // Brokers.
@@ -300,8 +317,14 @@ export class Controller {
     return { ...intent, time: this.#parts.clock.epoch() } as Command
   }
 
-  /** Resolves with the version that holds the result. Rejections of the state machine are thrown. */
+  /** Resolves with the version that holds the result. */
   async #submit(intent: Intent, timeoutMs: number): Promise<number> {
+    await this.#propose(intent, timeoutMs)
+    return this.#parts.replica.image.version
+  }
+
+  /** Resolves when the command is applied here. Rejections of the state machine are thrown. */
+  async #propose(intent: Intent, timeoutMs: number): Promise<Plan> {
     this.#assertController()
     const command = this.#stamp(intent)
     const { result } = await this.#parts.consensus.propose(
@@ -309,8 +332,7 @@ export class Controller {
       Buffer.from(encodeCommand(command)),
       timeoutMs,
     )
-    throwIfRejected(result as Applied)
-    return this.#parts.replica.image.version
+    return planOf(result as Applied)
   }
 }
 
@@ -318,6 +340,7 @@ function topicExists(name: string): DmqError {
   return new DmqError('TOPIC_ALREADY_EXISTS', `topic ${name} exists already`)
 }
 
-function throwIfRejected(applied: Applied): void {
+function planOf(applied: Applied): Plan {
   if ('rejected' in applied) throw new DmqError(applied.rejected, applied.message, applied.details)
+  return applied
 }

@@ -6,6 +6,7 @@ export type ControllerEvents = {
   topicCreated(event: { topic: string; partitions: number; replicationFactor: number }): void
   topicDeleted(event: { topic: string }): void
   topicChanged(event: { topic: string; what: string }): void
+  isrChanged(event: { leader: number; partitions: number }): void
   pushFailed(event: { brokerId: number; url: string; reason: string }): void
   pushRecovered(event: { brokerId: number; url: string; version: number }): void
 }

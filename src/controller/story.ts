@@ -42,6 +42,8 @@ export function tell(
         topic: command.topicName,
         what: `config ${JSON.stringify(command.config)}`,
       })
+    case 'UpdateISRCommand':
+      return events.isrChanged({ leader: command.brokerId, partitions: changes.length })
     case 'CreatePartitionsCommand':
       return events.topicChanged({
         topic: command.topicName,

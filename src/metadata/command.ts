@@ -5,6 +5,7 @@ import * as deleteTopic from './commands/delete-topic.ts'
 import * as registerBroker from './commands/register-broker.ts'
 import * as unregisterBroker from './commands/unregister-broker.ts'
 import * as updateBrokerStatus from './commands/update-broker-status.ts'
+import * as updateISR from './commands/update-isr.ts'
 import * as updateTopicConfig from './commands/update-topic-config.ts'
 import type { Decision, Moment } from './decision.ts'
 import type { Image } from './image.ts'
@@ -20,6 +21,7 @@ export type Command =
   | registerBroker.RegisterBrokerCommand
   | unregisterBroker.UnregisterBrokerCommand
   | updateBrokerStatus.UpdateBrokerStatusCommand
+  | updateISR.UpdateISRCommand
   | updateTopicConfig.UpdateTopicConfigCommand
 
 export type CommandType = Command['type']
@@ -31,6 +33,7 @@ export const COMMAND_TYPES: readonly CommandType[] = [
   'RegisterBrokerCommand',
   'UnregisterBrokerCommand',
   'UpdateBrokerStatusCommand',
+  'UpdateISRCommand',
   'UpdateTopicConfigCommand',
 ]
 
@@ -48,6 +51,8 @@ export function decide(image: Image, command: Command, moment: Moment): Decision
       return unregisterBroker.decide(image, command, moment)
     case 'UpdateBrokerStatusCommand':
       return updateBrokerStatus.decide(image, command, moment)
+    case 'UpdateISRCommand':
+      return updateISR.decide(image, command, moment)
     case 'UpdateTopicConfigCommand':
       return updateTopicConfig.decide(image, command, moment)
     default:

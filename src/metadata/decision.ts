@@ -8,8 +8,11 @@ export type Rejection = {
   readonly details?: Readonly<Record<string, unknown>>
 }
 
-/** What is to be written, all of it or nothing. No changes: what was asked for is so already. */
-export type Plan = { readonly changes: readonly Change[] }
+/**
+ * What is to be written, all of it or nothing. No changes: what was asked for is so already. `results` says, of a command
+ * made of parts that succeed or fail by themselves, why a part was rejected (null: it was not).
+ */
+export type Plan = { readonly changes: readonly Change[]; readonly results?: readonly (Rejection | null)[] }
 
 /** What a command comes to on an image. Depends on nothing but its arguments. */
 export type Decision = Rejection | Plan

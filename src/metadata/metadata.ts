@@ -1,7 +1,7 @@
 import { messageOf } from '../base/errors.ts'
-import { type Change, write } from './change.ts'
+import { write } from './change.ts'
 import { type Command, decide } from './command.ts'
-import type { Decision, Moment, Rejection } from './decision.ts'
+import type { Decision, Moment } from './decision.ts'
 import { reject } from './decision.ts'
 import type { Image } from './image.ts'
 
@@ -9,7 +9,7 @@ import type { Image } from './image.ts'
  * The door of the room: the metadata state machine. The same commands in the same order give the same image, state hash
  * included, on every node: nothing here reads a clock, draws a random number or waits.
  */
-export type Applied = { readonly changes: readonly Change[] } | Rejection
+export type Applied = Decision
 
 /**
  * Applies the command at log index `index`. What is rejected has changed nothing. What changes nothing leaves version and

@@ -56,6 +56,13 @@ export function controllerStory(log: Log): ControllerEvents {
     },
     topicDeleted: event => log('info', 'topic.deleted', `topic ${event.topic} deleted`, event),
     topicChanged: event => log('debug', 'topic.changed', `topic ${event.topic}: ${event.what}`, event),
+    isrChanged: event =>
+      log(
+        'info',
+        'topic.isr',
+        `broker ${event.leader} changed the ISR of ${event.partitions} partitions it leads`,
+        event,
+      ),
     pushFailed: event =>
       log(
         'warn',

@@ -114,3 +114,23 @@ test('a second process with the id of a live broker is refused', async () => {
   assert.equal(answer.body.error.code, 'DUPLICATE_BROKER')
   assert.equal(await brokerStatus(cluster, 101), 'ONLINE')
 })
+
+test('a storage node that was away is back in every ISR, put there by the leaders', async () => {
+  await using cluster = await Cluster.start({ metadata: 3, storage: 3 })
+  await cluster.write('POST', '/topics', { topicName: 'orders', numPartitions: 6, replicationFactor: 3 })
+  const node = cluster.storage[1]!
+  const inSync = async (): Promise<number[][]> => {
+    const { body } = await ask('GET', `${cluster.metadata[0]!.url}/api/v1/metadata/topics/orders`)
+    return body.partitions.map((partition: { isr: number[] }) => partition.isr)
+  }
+  assert.equal(await node.end('SIGTERM'), 0)
+  await until('it left every ISR', async () => (await inSync()).every(isr => !isr.includes(102)))
+  node.start()
+  await until('it is back in every ISR', async () => (await inSync()).every(isr => isr.length === 3))
+  const stale = await cluster.write('POST', '/partitions/alter', {
+    brokerId: 101,
+    brokerEpoch: 1,
+    changes: [{ topic: 'orders', partition: 0, leaderEpoch: 0, partitionEpoch: 0, newIsr: [{ brokerId: 101, brokerEpoch: 1 }] }],
+  })
+  assert.equal(stale.body.error.code, 'STALE_BROKER_EPOCH')
+})

@@ -12,7 +12,17 @@ const Id = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })
 const Version = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Time = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'epoch milliseconds' })
 const Text = (maxLength: number) => Type.String({ minLength: 1, maxLength })
+/** Not the whole range: whoever takes up a term must have room for the elections after it. */
+const Term = Type.Integer({ minimum: 0, maximum: 2 ** 52 })
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+/** A map from text. Left open, a name that the pattern of the values does not match would bring in anything. */
+const MapOf = <T extends Type.TSchema>(value: T, count: { keyLengthMax: number; entriesMax: number }) =>
+  Type.Record(Type.String(), value, {
+    ...closed,
+    propertyNames: { maxLength: count.keyLengthMax },
+    maxProperties: count.entriesMax,
+  })
 
 export const ErrorBody = Type.Object({
   error: Type.Object({
@@ -44,7 +54,7 @@ export const CreateTopicBody = Type.Object(
     numPartitions: Type.Optional(PartitionCount),
     replicationFactor: Type.Optional(Type.Integer({ minimum: 1, maximum: 30 })),
     assignments: Type.Optional(Assignments),
-    config: Type.Optional(Type.Record(Type.String({ maxLength: 200 }), ConfigValue, { maxProperties: 100 })),
+    config: Type.Optional(MapOf(ConfigValue, { keyLengthMax: 200, entriesMax: 100 })),
     validateOnly: Type.Optional(Type.Boolean()),
   },
   closed,
@@ -52,7 +62,7 @@ export const CreateTopicBody = Type.Object(
 export type CreateTopicBody = Static<typeof CreateTopicBody>
 
 export const UpdateTopicBody = Type.Object(
-  { config: Type.Record(Type.String({ maxLength: 200 }), Nullable(ConfigValue), { maxProperties: 100 }) },
+  { config: MapOf(Nullable(ConfigValue), { keyLengthMax: 200, entriesMax: 100 }) },
   closed,
 )
 export type UpdateTopicBody = Static<typeof UpdateTopicBody>
@@ -68,8 +78,8 @@ export type CreatePartitionsBody = Static<typeof CreatePartitionsBody>
 
 const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
 const Host = Type.String({ minLength: 1, maxLength: 255, pattern: '^[A-Za-z0-9._:-]+$' })
-const Resources = Type.Record(Type.String({ maxLength: 100 }), Type.Number(), { maxProperties: 50 })
-const ListenerSchema = Type.Object({ name: Text(100), host: Host, port: Port })
+const Resources = MapOf(Type.Number(), { keyLengthMax: 100, entriesMax: 50 })
+const ListenerSchema = Type.Object({ name: Text(100), host: Host, port: Port }, closed)
 
 export const RegisterBrokerBody = Type.Object(
   {
@@ -101,12 +111,35 @@ export const HeartbeatBody = Type.Object(
 )
 export type HeartbeatBody = Static<typeof HeartbeatBody>
 
+const IsrMember = Type.Object({ brokerId: Id, brokerEpoch: Version }, open)
+export const AlterPartitionsBody = Type.Object(
+  {
+    brokerId: Id,
+    brokerEpoch: Version,
+    changes: Type.Array(
+      Type.Object(
+        {
+          topic: TopicName,
+          partition: Id,
+          leaderEpoch: Version,
+          partitionEpoch: Version,
+          newIsr: Type.Array(IsrMember, { minItems: 1, maxItems: 30 }),
+        },
+        open,
+      ),
+      { minItems: 1, maxItems: 2_000 },
+    ),
+  },
+  open,
+)
+export type AlterPartitionsBody = Static<typeof AlterPartitionsBody>
+
 export const VoteBody = Type.Object(
   {
-    term: Version,
+    term: Term,
     candidateId: Id,
     lastLogIndex: Version,
-    lastLogTerm: Version,
+    lastLogTerm: Term,
     preVote: Type.Optional(Type.Boolean()),
     clusterId: Type.Optional(Text(64)),
     voterUuid: Type.Optional(Text(64)),
@@ -117,15 +150,12 @@ export type VoteBody = Static<typeof VoteBody>
 
 export const AppendBody = Type.Object(
   {
-    term: Version,
+    term: Term,
     leaderId: Id,
     prevLogIndex: Version,
-    prevLogTerm: Version,
+    prevLogTerm: Term,
     entries: Type.Array(
-      Type.Object(
-        { index: Version, term: Version, commandType: Text(100), commandData: Type.String() },
-        open,
-      ),
+      Type.Object({ index: Version, term: Term, commandType: Text(100), commandData: Type.String() }, open),
       { maxItems: 10_000 },
     ),
     leaderCommit: Version,
@@ -307,6 +337,19 @@ export const HeartbeatAnswer = Type.Object({
   timestamp: Time,
   brokerStatus: Type.String(),
   instructions: Type.Array(Type.String()),
+})
+
+export const AlterPartitionsAnswer = Type.Object({
+  results: Type.Array(
+    Type.Object({
+      topic: Type.String(),
+      partition: Id,
+      isr: Type.Optional(Type.Array(Id)),
+      leaderEpoch: Type.Optional(Version),
+      partitionEpoch: Type.Optional(Version),
+      error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+    }),
+  ),
 })
 
 export const VoteAnswer = Type.Object({ term: Version, voteGranted: Type.Boolean() })

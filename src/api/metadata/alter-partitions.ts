@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify'
+import { membersOf } from '../../metadata/replication.ts'
+import { AlterPartitionsAnswer, AlterPartitionsBody, WriteQuery } from '../../protocol/rest/schemas.ts'
+import type { Context } from '../context.ts'
+
+export function alterPartitions(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'The leader of partitions sets their ISRs: compare and set, a result for each.',
+    body: AlterPartitionsBody,
+    querystring: WriteQuery,
+    response: { 200: AlterPartitionsAnswer },
+  }
+  type Route = { Body: AlterPartitionsBody; Querystring: WriteQuery }
+  app.post<Route>('/partitions/alter', { schema }, async ({ body, query }) => {
+    const { brokerId, brokerEpoch, changes } = body
+    const results = await context.controller.alterPartitions(
+      brokerId,
+      brokerEpoch,
+      changes,
+      query.timeoutMs ?? context.timeoutMs,
+    )
+    return {
+      results: changes.map(({ topic, partition }, i) => ({
+        topic,
+        partition,
+        ...resultOf(context, topic, partition, results[i]),
+      })),
+    }
+  })
+}
+
+type Refused = { readonly rejected: string; readonly message: string } | null | undefined
+
+function resultOf({ replica: { image } }: Context, topic: string, partition: number, refused: Refused) {
+  if (refused) return { error: { code: refused.rejected, message: refused.message } }
+  const row = image.topic(topic)?.rows[partition]
+  if (row === undefined)
+    return { error: { code: 'UNKNOWN_TOPIC', message: `topic ${topic} was deleted at the same time` } }
+  const { replicas, isr, leaderEpoch, partitionEpoch } = image.partition(row)
+  return { isr: membersOf(replicas, isr), leaderEpoch, partitionEpoch }
+}

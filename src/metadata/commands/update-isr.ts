@@ -1,0 +1,119 @@
+import type { Change } from '../change.ts'
+import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
+import type { Image } from '../image.ts'
+import type { Partition } from '../partition-table.ts'
+import { bitOf, countOf, type Replication, sameReplication } from '../replication.ts'
+import { unknownTopic } from './delete-topic.ts'
+import { revised, rulesFor } from './partitions-of-broker.ts'
+import { staleEpoch, unknownBroker } from './register-broker.ts'
+
+/**
+ * The leader of partitions sets their ISRs: compare and set with the epochs of broker, leader and partition, and with
+ * the broker epoch of each proposed member (KIP-903). Nobody but the current leader can expand an ISR. Each partition
+ * succeeds or fails by itself.
+ */
+export type UpdateISRCommand = {
+  readonly type: 'UpdateISRCommand'
+  readonly time: number
+  readonly brokerId: number
+  readonly brokerEpoch: number
+  readonly changes: readonly IsrChange[]
+}
+
+export type IsrChange = {
+  readonly topic: string
+  readonly partition: number
+  readonly leaderEpoch: number
+  readonly partitionEpoch: number
+  readonly newIsr: readonly { readonly brokerId: number; readonly brokerEpoch: number }[]
+}
+
+export function decide(
+  image: Image,
+  { brokerId, brokerEpoch, changes }: UpdateISRCommand,
+  moment: Moment,
+): Decision {
+  const broker = image.broker(brokerId)
+  if (broker === undefined) return unknownBroker(brokerId)
+  if (broker.brokerEpoch !== brokerEpoch) return staleEpoch(broker, brokerEpoch)
+  const seen = new Set<number>()
+  const planned: Change[] = []
+  const results = changes.map(change => {
+    const row = image.topic(change.topic)?.rows[change.partition]
+    if (row === undefined) return unknownPartition(image, change)
+    if (seen.has(row)) return reject('INVALID_REQUEST', `partition ${nameOf(change)} is named twice`)
+    seen.add(row)
+    const partition = image.partition(row)
+    const fault = epochFault(partition, brokerId, change) ?? isrFault(image, partition, change)
+    if (fault !== null) return fault
+    const after = withIsr(image, partition, change)
+    if (!sameReplication(partition, after))
+      planned.push({ kind: 'partitionChanged', row, partition: revised(partition, after, moment) })
+    return null
+  })
+  return { changes: planned, results }
+}
+
+function unknownPartition(image: Image, { topic, partition }: IsrChange): Rejection {
+  if (image.topic(topic) === undefined) return unknownTopic(topic)
+  return reject('UNKNOWN_PARTITION', `topic ${topic} has no partition ${partition}`)
+}
+
+/** In Kafka's order: what is ahead of us shows that *we* are behind; what is behind is the sender's loss. */
+function epochFault(partition: Partition, brokerId: number, change: IsrChange): Rejection | null {
+  const { leader, leaderEpoch, partitionEpoch } = partition
+  const at = `partition ${nameOf(change)}`
+  if (change.leaderEpoch > leaderEpoch || change.partitionEpoch > partitionEpoch) {
+    return reject(
+      'NOT_CONTROLLER',
+      `${at}: epochs ${change.leaderEpoch}/${change.partitionEpoch} are ahead of ${leaderEpoch}/${partitionEpoch} here`,
+    )
+  }
+  if (change.leaderEpoch < leaderEpoch)
+    return reject(
+      'FENCED_LEADER_EPOCH',
+      `${at}: leader epoch is ${leaderEpoch}, ${change.leaderEpoch} was given`,
+    )
+  if (leader !== brokerId)
+    return reject('INVALID_REQUEST', `${at}: is led by ${leader ?? 'nobody'}, not by broker ${brokerId}`)
+  if (change.partitionEpoch < partitionEpoch) {
+    return reject(
+      'INVALID_UPDATE_VERSION',
+      `${at}: partition epoch is ${partitionEpoch}, ${change.partitionEpoch} was given; look again, then repeat`,
+    )
+  }
+  return null
+}
+
+function isrFault(image: Image, { replicas, leader }: Partition, change: IsrChange): Rejection | null {
+  const members = change.newIsr.map(({ brokerId }) => brokerId)
+  const wrong = (what: string): Rejection =>
+    reject('INVALID_REQUEST', `partition ${nameOf(change)}: ISR [${members.join(', ')}]: ${what}`)
+  if (leader === null || !members.includes(leader)) return wrong(`it must hold the leader ${leader}`)
+  if (new Set(members).size !== members.length) return wrong('a broker is named twice')
+  const stranger = members.find(brokerId => !replicas.includes(brokerId))
+  if (stranger !== undefined)
+    return wrong(`broker ${stranger} holds no replica; replicas are ${replicas.join(', ')}`)
+  for (const { brokerId, brokerEpoch } of change.newIsr) {
+    const broker = image.broker(brokerId)
+    if (broker?.status === 'ONLINE' && broker.brokerEpoch === brokerEpoch) continue
+    const is = broker === undefined ? 'not registered' : `${broker.status} with epoch ${broker.brokerEpoch}`
+    return reject(
+      'INELIGIBLE_REPLICA',
+      `partition ${nameOf(change)}: broker ${brokerId} (epoch ${brokerEpoch}) cannot be in the ISR: it is ${is}`,
+    )
+  }
+  return null
+}
+
+/** Who leaves while the ISR falls below its minimum still holds every committed record: the ELR (KIP-966). */
+function withIsr(image: Image, before: Partition, { newIsr }: IsrChange): Replication {
+  const isr = newIsr.reduce((mask, { brokerId }) => mask | bitOf(before.replicas, brokerId), 0)
+  const { minIsr } = rulesFor(image, before, image.isActive)
+  const elr = countOf(isr) < minIsr ? (before.elr | before.isr) & ~isr : 0
+  return { ...before, isr, elr }
+}
+
+function nameOf({ topic, partition }: IsrChange): string {
+  return `${topic}-${partition}`
+}

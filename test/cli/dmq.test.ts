@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { ask, CLUSTER_KEY, Cluster, until } from '../cluster/processes.ts'
+
+const dmq = join(import.meta.dirname, '..', '..', 'bin', 'dmq.mjs')
+let cluster: Cluster
+
+type Run = { code: number; out: string; err: string }
+
+/** Runs one command against the cluster, as a user would. */
+function run(...args: readonly string[]): Promise<Run> {
+  const bootstrap = cluster.metadata.map(({ url }) => url).join(',')
+  const env = { ...process.env, DMQ_BOOTSTRAP: bootstrap, CLUSTER_KEY, NO_COLOR: '1' }
+  return new Promise(resolve => {
+    execFile(process.execPath, [dmq, ...args], { env }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    )
+  })
+}
+
+before(async () => {
+  cluster = await Cluster.start({ metadata: 3, storage: 1 })
+})
+after(() => cluster[Symbol.asyncDispose]())
+
+test('a topic is created, listed, described, altered and deleted', async () => {
+  const created = await run('topic', 'create', 'orders', '-p', '2', '-c', 'retention.ms=1000')
+  assert.equal(created.code, 0, created.err)
+  assert.match(created.out, /topic orders created/)
+  assert.match((await run('topic', 'list')).out, /^orders\s+2\s+1\s+retention\.ms=1000$/m)
+  const described = JSON.parse((await run('topic', 'describe', 'orders', '--json')).out)
+  assert.deepEqual(
+    described.partitions.map((partition: { leader: number }) => partition.leader),
+    [101, 101],
+  )
+  const altered = await run('topic', 'alter', 'orders', '-p', '3', '-c', 'retention.ms=')
+  assert.equal(altered.code, 0, altered.err)
+  assert.match(altered.out, /^\s+2\s+101\s+0\s+101\s+101/m)
+  assert.match((await run('topic', 'delete', 'orders')).out, /topic orders deleted/)
+  assert.equal((await run('topic', 'list')).out, 'none\n')
+})
+
+test('brokers, cluster and quorum are shown as tables and as JSON', async () => {
+  assert.match((await run('broker', 'list')).out, /^\s*101\s+localhost:\d+\s+-\s+ONLINE/m)
+  assert.match((await run('broker', 'describe', '101')).out, /^status\s+ONLINE/m)
+  assert.match((await run('cluster')).out, /^brokers\s+1, 1 ONLINE$/m)
+  const quorum = await run('quorum')
+  assert.match(quorum.out, /^\s*\d\s+LEADER/m, quorum.err)
+  assert.equal(JSON.parse((await run('quorum', '--json')).out).voters.length, 3)
+})
+
+test('an error is one line with its code, and the exit code is 1', async () => {
+  const missing = await run('topic', 'describe', 'nothing')
+  assert.deepEqual([missing.code, missing.out], [1, ''])
+  assert.equal(missing.err, 'dmq: UNKNOWN_TOPIC: topic "nothing" does not exist\n')
+  const illegal = await run('topic', 'create', 'bad name')
+  assert.match(illegal.err, /^dmq: INVALID_TOPIC: .*1 to 249 characters.*\n$/)
+})
+
+test('a mistake in the command line is exit code 2, and says where help is', async () => {
+  for (const args of [
+    ['topics'],
+    ['topic', 'create'],
+    ['topic', 'create', 'x', '-p', 'many'],
+    ['topic', 'alter', 'x'],
+  ]) {
+    const { code, err } = await run(...args)
+    assert.equal(code, 2, args.join(' '))
+    assert.match(err, /error: /)
+  }
+  const help = await run('topic', 'create', '--help')
+  assert.deepEqual([help.code, /Examples:/.test(help.out)], [0, true])
+})
+
+test('a write finds the new controller while a failover is under way', async () => {
+  const controller = await cluster.controller()
+  await controller.end('SIGKILL')
+  const created = await run('topic', 'create', 'during-failover')
+  assert.equal(created.code, 0, created.err)
+  controller.start()
+  await cluster.ready()
+})
+
+test('nobody at home: the command gives up after --timeout', async () => {
+  const env = { ...process.env, DMQ_BOOTSTRAP: 'http://localhost:1' }
+  const begun = performance.now()
+  const result = await new Promise<Run>(resolve => {
+    execFile(process.execPath, [dmq, 'cluster', '--timeout', '300'], { env }, (error, out, err) =>
+      resolve({ code: Number(error?.code), out, err }),
+    )
+  })
+  assert.equal(result.code, 1)
+  assert.match(result.err, /^dmq: UNREACHABLE: no answer from http:\/\/localhost:1 .*tried for 300 ms\)\n$/)
+  assert.ok(performance.now() - begun < 10_000)
+})
+
+test('the log of a stopped node is printed as JSON lines; that of a running one is refused', async () => {
+  await using other = await Cluster.start({ metadata: 1, storage: 0 })
+  const [node] = other.metadata
+  await other.write('POST', '/brokers', { brokerId: 1, host: 'localhost', port: 9 })
+  const busy = await run('log', 'dump', node!.folder)
+  assert.equal(busy.code, 1)
+  assert.match(busy.err, /the folder is in use by process \d+/)
+  await node!.end('SIGTERM')
+  const { out, code, err } = await run('log', 'dump', node!.folder)
+  assert.equal(code, 0, err)
+  const lines = out
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  assert.deepEqual(
+    lines.map(line => line.commandType ?? 'state'),
+    ['FoundClusterCommand', 'NoOpCommand', 'RegisterBrokerCommand', 'state'],
+  )
+  assert.equal(lines[2].command.brokerId, 1)
+})
+
+test('dmq up runs a cluster, keeps its data, names ports in use, and ends with its supervisor', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dmq-up-'))
+  const taken = createServer().listen(0, 'localhost')
+  await once(taken, 'listening')
+  const { port } = taken.address() as { port: number }
+  const args = [
+    'up',
+    '--metadata',
+    '1',
+    '--storage',
+    '1',
+    '--folder',
+    folder,
+    '--storage-port',
+    String(port + 1),
+  ]
+  const refused = await run(...args, '--metadata-port', String(port))
+  assert.deepEqual([refused.code, /port \d+ is in use by another process/.test(refused.err)], [1, true])
+  taken.close()
+
+  const url = `http://localhost:${port}`
+  const start = async () => {
+    const child = spawn(process.execPath, [dmq, ...args, '--metadata-port', String(port)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let out = ''
+    child.stdout.on('data', chunk => {
+      out += chunk
+    })
+    await until('the welcome', async () => out.includes('Five things to try'))
+    return child
+  }
+  const first = await start()
+  assert.equal(
+    (
+      await ask('POST', `${url}/api/v1/metadata/topics`, {
+        topicName: 'kept',
+        numPartitions: 1,
+        replicationFactor: 1,
+      })
+    ).status,
+    201,
+  )
+  const over = once(first, 'exit')
+  first.kill('SIGINT')
+  assert.deepEqual((await over)[0], 0)
+  const second = await start()
+  const kept = await until('the kept topic is led again', async () => {
+    const { body } = await ask('GET', `${url}/api/v1/metadata/topics/kept/partitions/0`)
+    return body?.leader === 101 ? body : null
+  })
+  assert.deepEqual(kept.isr, [101])
+  second.kill('SIGKILL')
+  await until(
+    'no node outlives its supervisor',
+    async () => (await ask('GET', `${url}/health/live`)).status === 0,
+  )
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('a start with a mistake in its configuration ends with one clear line', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dmq-config-'))
+  const services = join(folder, 'services.json')
+  writeFileSync(
+    services,
+    JSON.stringify({ metadataServices: [{ id: 1, url: 'http://localhost:1' }], storageServices: [] }),
+  )
+  const cases: [string[], RegExp][] = [
+    [['--services', join(folder, 'none.json'), '--node-id', '1'], /none\.json: cannot be read as JSON/],
+    [['--services', services], /which node is this\? Give --node-id/],
+    [['--services', services, '--node-id', '2'], /node 2 is not in services\.json/],
+    [['--services', services, '--node-id', 'one'], /--node-id: expected a whole number/],
+    [
+      ['--services', services, '--node-id', '1', '--cluster-size', '3'],
+      /kraft\.cluster-size is 3, but services\.json has 1/,
+    ],
+    [['--services', services, '--node-id', '1', '--cluster-key', 'short'], /at least 16 are needed/],
+  ]
+  for (const [args, expected] of cases) {
+    const { code, err } = await run('metadata', ...args)
+    assert.equal(code, 1, args.join(' '))
+    assert.match(err, expected)
+    assert.equal(err.trim().split('\n').length, 1, err)
+  }
+  rmSync(folder, { recursive: true, force: true })
+})
