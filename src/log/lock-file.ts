@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FatalError, messageOf } from '../base/errors.ts'
 import type { Disk } from '../io/disk.ts'
-
-/** Who holds a folder: enough to tell a live process from a dead one, or from another process with a reused pid. */
-type Holder = { readonly pid: number; readonly bootId: string; readonly startedAt: string }
+import { isRunning, nameOfProcess, type ProcessName } from '../io/running-process.ts'
 
 /**
  * Keeps a second process out of a data directory. A lock left by a process that is gone is taken over: it is renamed
@@ -20,7 +17,7 @@ export class LockFile {
   static acquire(disk: Disk, folder: string): LockFile {
     disk.makeFolder(folder)
     const path = join(folder, 'lock')
-    const self = Buffer.from(JSON.stringify(holderOf(process.pid)))
+    const self = Buffer.from(JSON.stringify(nameOfProcess(process.pid)))
     removeIfStale(disk, path)
     try {
       disk.createExclusively(path, self)
@@ -77,43 +74,17 @@ function startedTwice(path: string): FatalError {
 
 function refuseIfLive(path: string, bytes: Buffer): void {
   const holder = parse(bytes)
-  if (holder === null || !isLive(holder)) return
+  // A lock with our own pid is one of a process before us: this one does not open a folder twice.
+  if (holder === null || holder.pid === process.pid || !isRunning(holder)) return
   throw new FatalError(
     `${path}: the folder is in use by process ${holder.pid}. Stop that process, or give this one its own data directory.`,
   )
 }
 
-function parse(bytes: Buffer): Holder | null {
+function parse(bytes: Buffer): ProcessName | null {
   try {
-    return JSON.parse(bytes.toString()) as Holder
+    return JSON.parse(bytes.toString()) as ProcessName
   } catch {
     return null
-  }
-}
-
-function isLive(holder: Holder): boolean {
-  if (holder.pid === process.pid) return false
-  try {
-    process.kill(holder.pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-  const now = holderOf(holder.pid)
-  return now.bootId === holder.bootId && now.startedAt === holder.startedAt
-}
-
-/** Linux tells when a process started; elsewhere a live pid has to do. */
-function holderOf(pid: number): Holder {
-  const bootId = readOr('/proc/sys/kernel/random/boot_id', 'unknown').trim()
-  const stat = readOr(`/proc/${pid}/stat`, '')
-  const startedAt = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'unknown'
-  return { pid, bootId, startedAt }
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return otherwise
   }
 }
