@@ -60,6 +60,7 @@ export class Publisher {
   readonly #events: ControllerEvents
   readonly #subscribers = new Map<number, Subscriber>()
   #stopped = false
+  #scheduled = false
 
   constructor(
     identity: ControllerIdentity,
@@ -73,9 +74,18 @@ export class Publisher {
     this.#events = parts.events
   }
 
-  /** Looks who is registered now, and sends to everyone who lacks something. */
+  /** To be called after every commit; what one turn of the loop commits is looked at once. */
   publish(): void {
-    if (this.#stopped) return
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#clock.afterPending(() => {
+      this.#scheduled = false
+      if (!this.#stopped) this.#sendToAll()
+    })
+  }
+
+  /** Looks who is registered now, and sends to everyone who lacks something. */
+  #sendToAll(): void {
     for (const broker of this.#replica.image.brokers()) this.#subscribe(broker)
     for (const [brokerId, subscriber] of this.#subscribers) {
       if (this.#replica.image.broker(brokerId) === undefined) this.#subscribers.delete(brokerId)

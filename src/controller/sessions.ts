@@ -38,8 +38,9 @@ export class Sessions {
   expired(brokerIds: readonly number[], now: number, intervalMs: number): number[] {
     const stallMs = now - this.#checkedAt - intervalMs
     this.#checkedAt = now
+    // Who was heard after the pause, before this check, has had no part of it.
     if (stallMs > intervalMs)
-      for (const [brokerId, at] of this.#heardAt) this.#heardAt.set(brokerId, at + stallMs)
+      for (const [brokerId, at] of this.#heardAt) this.#heardAt.set(brokerId, Math.min(at + stallMs, now))
     for (const brokerId of brokerIds) if (!this.#heardAt.has(brokerId)) this.#heardAt.set(brokerId, now)
     return brokerIds.filter(brokerId => !this.isLive(brokerId, now))
   }

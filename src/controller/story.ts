@@ -40,7 +40,7 @@ export function tell(
     case 'UpdateTopicConfigCommand':
       return events.topicChanged({
         topic: command.topicName,
-        what: `config ${JSON.stringify(command.config)}`,
+        what: 'config changed',
       })
     case 'UpdateISRCommand':
       return events.isrChanged({ leader: command.brokerId, partitions: changes.length })
