@@ -105,11 +105,6 @@ export class Core {
 
   // Roles: one method per transition, and no other writer of `role`.
 
-  becomeFounding(): void {
-    assert(this.clusterId === null && this.log.lastIndex === 0, 'only an empty node founds')
-    this.role = { kind: 'founding', answers: new Map(), probeAt: this.now }
-  }
-
   becomeFollower(term: Term, leader: NodeId | null): void {
     assert(term >= this.term, 'terms never go back')
     if (term > this.term) {

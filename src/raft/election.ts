@@ -42,7 +42,9 @@ export function receiveVoteRequest(core: Core, { from, via }: Envelope, request:
   // A granted pre-vote names the term that the sender would campaign in; every other answer names our own.
   const term = request.preVote && granted ? request.term : core.term
   const reply: VoteReply = { type: 'voteReply', term, preVote: request.preVote, granted }
-  core.sendDurably(from, reply, via)
+  // A vote is a promise about the log and the term on disk; a pre-vote promises nothing.
+  if (request.preVote) core.sendInTerm(from, reply, via)
+  else core.sendDurably(from, reply, via)
 }
 
 function wouldVote(core: Core, request: VoteRequest): boolean {
