@@ -32,7 +32,10 @@ export type StorageUpdate = Delta & {
   readonly snapshot?: ImageView
 }
 
-/** `stale`: ignored. `gap`: it does not follow what is here; only a pull helps. `diverged`: the hashes differ. */
+/**
+ * `stale`: ignored, since it is older, or of another cluster. `gap`: it does not follow what is here; only a pull helps.
+ * `diverged`: the hashes differ, or what the controller accepted is rejected here; only a whole image helps.
+ */
 export type Outcome = 'applied' | 'stale' | 'gap' | 'diverged'
 
 /**
@@ -73,21 +76,24 @@ export class MetadataCopy {
   }
 
   applyDelta(delta: Delta): Outcome {
-    if (delta.recoveryEpoch < this.#recoveryEpoch) return 'stale'
+    if (!this.isOurs(delta.clusterId) || delta.recoveryEpoch < this.#recoveryEpoch) return 'stale'
     if (this.#clusterId === null || delta.recoveryEpoch > this.#recoveryEpoch) return 'gap'
     if (delta.version <= this.image.version) return this.#compare(delta)
     if (delta.fromVersion > this.image.version || delta.commands === undefined) return 'gap'
-    for (const command of delta.commands) if (command.version > this.image.version) this.#replay(command)
+    for (const command of delta.commands)
+      if (command.version > this.image.version && !this.#replay(command)) return 'diverged'
     return this.image.version === delta.version ? this.#compare(delta) : 'gap'
   }
 
-  #replay({ version, commandType, commandData }: ReplayedCommand): void {
+  /** False: it does not come to anything here, though the controller accepted it. */
+  #replay({ version, commandType, commandData }: ReplayedCommand): boolean {
     const command = decodeCommand(commandType, commandData)
     if (command === null)
       throw new Error(
         `the metadata holds a ${commandType}, which this release does not know: upgrade this storage node`,
       )
     apply(this.image, command, version)
+    return this.image.version === version
   }
 
   #compare({ version, stateHash }: Delta): Outcome {
@@ -97,9 +103,8 @@ export class MetadataCopy {
 
   /** Takes a whole image, unless what is here is newer. Throws when the image does not have the hash it claims. */
   applySnapshot(clusterId: string, recoveryEpoch: number, view: ImageView): Outcome {
-    const sameHistory = this.#clusterId === clusterId && recoveryEpoch === this.#recoveryEpoch
-    if (recoveryEpoch < this.#recoveryEpoch) return 'stale'
-    if (sameHistory && view.version < this.image.version) return 'stale'
+    if (!this.isOurs(clusterId) || recoveryEpoch < this.#recoveryEpoch) return 'stale'
+    if (recoveryEpoch === this.#recoveryEpoch && view.version < this.image.version) return 'stale'
     const image = new Image()
     try {
       readImage(image, view)

@@ -58,6 +58,16 @@ export type PartitionsRequest = {
 /** A command without its time: the controller stamps it. */
 type Intent = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
 
+/** Soft state of one leadership. */
+type Reign = {
+  readonly term: number
+  readonly sessions: Sessions
+  readonly publisher: Publisher
+  /** Brokers whose OFFLINE is proposed and not yet decided. */
+  readonly fencing: Set<number>
+  timer: Timer
+}
+
 const CHECK_INTERVAL_MS = 200
 const SESSION_COMMAND_TIMEOUT_MS = 5_000
 
@@ -69,7 +79,7 @@ export class Controller {
   readonly #options: ControllerOptions
   readonly #parts: ControllerParts
   /** Soft state that lives as long as one leadership; null while another node is the controller. */
-  #reign: { sessions: Sessions; publisher: Publisher; timer: Timer; fencing: Set<number> } | null = null
+  #reign: Reign | null = null
 
   constructor(options: ControllerOptions, parts: ControllerParts) {
     this.#options = options
@@ -83,12 +93,14 @@ export class Controller {
 
   /** Takes up or lays down the duties of the controller. Called with every change of leadership. */
   leadershipChanged(leadership: Leadership): void {
-    if (leadership.ready && this.#reign === null) this.#begin(leadership)
-    if (!leadership.ready && this.#reign !== null) this.#end()
+    const goesOn = leadership.ready && this.#reign?.term === leadership.term
+    if (goesOn) return
+    this.#end()
+    if (leadership.ready) this.#begin(leadership)
   }
 
   stop(): void {
-    if (this.#reign !== null) this.#end()
+    this.#end()
   }
 
   // Topics.
@@ -294,7 +306,7 @@ export class Controller {
     const sessions = new Sessions(this.#options.sessionTimeoutMs, this.#now())
     const publisher = new Publisher(identity, this.#parts)
     const timer = clock.timer(CHECK_INTERVAL_MS, () => this.#checkSessions())
-    this.#reign = { sessions, publisher, timer, fencing: new Set() }
+    this.#reign = { term, sessions, publisher, timer, fencing: new Set() }
     publisher.publish()
   }
 

@@ -16,6 +16,12 @@ export type BrokerRegistration = {
   readonly pairedMetadataServiceId: number | null
 }
 
+/** The fields of a registration in their one order, without what a newer release may have added. */
+export function registrationOf(given: BrokerRegistration): BrokerRegistration {
+  const { brokerId, host, port, rack, resources, listeners, incarnationId, pairedMetadataServiceId } = given
+  return { brokerId, host, port, rack, resources, listeners, incarnationId, pairedMetadataServiceId }
+}
+
 export type Broker = BrokerRegistration & {
   readonly status: BrokerStatus
   readonly statusReason: string

@@ -1,5 +1,6 @@
 import { assert, present } from '../base/assert.ts'
 import type { Broker } from './broker.ts'
+import { canonical } from './canonical.ts'
 import { type Partition, PartitionTable } from './partition-table.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
@@ -181,12 +182,4 @@ function hashTopic({ id, name, config, replicationFactor, createdAt, modifiedAt,
   const hasher = new RowHasher().text(id).text(name).number(replicationFactor).number(rows.length)
   for (const key of Object.keys(config).sort()) hasher.text(key).text(config[key]!)
   return hasher.number(createdAt).number(modifiedAt).finish()
-}
-
-/** JSON with sorted keys: the same text for the same value, whatever path it came by. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner
-    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-  })
 }

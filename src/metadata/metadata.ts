@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import { messageOf } from '../base/errors.ts'
 import { write } from './change.ts'
 import { type Command, decide } from './command.ts'
@@ -38,6 +39,7 @@ export function preview(image: Image, command: Command): Applied {
  */
 function decideSafely(image: Image, command: Command, moment: Moment): Decision {
   try {
+    assert(Number.isSafeInteger(command.time), 'the time of a command is a whole number')
     return decide(image, command, moment)
   } catch (error) {
     return reject('INTERNAL', `${command.type} could not be decided: ${messageOf(error)}`)

@@ -69,6 +69,7 @@ export class PartitionTable {
   }
 
   remove(row: number): void {
+    this.#assertHeld(row)
     this.#lists.release(this.#columns.replicas[row]!)
     this.#columns.replicas[row] = NOBODY
     this.#topicIds[row] = ''
@@ -97,8 +98,8 @@ export class PartitionTable {
   }
 
   at(row: number): Partition {
+    this.#assertHeld(row)
     const columns = this.#columns
-    assert(columns.replicas[row]! >= 0, `row ${row} holds a partition`)
     return {
       topicId: this.#topicIds[row]!,
       id: columns.partition[row]!,
@@ -155,6 +156,10 @@ export class PartitionTable {
     hasher.number(columns.isr[row]!).number(columns.elr[row]!).number(columns.lastKnownLeader[row]!)
     for (const replica of this.#lists.at(columns.replicas[row]!)) hasher.number(replica)
     return hasher.number(this.#createdAt[row]!).number(this.#modifiedAt[row]!).finish()
+  }
+
+  #assertHeld(row: number): void {
+    assert(row < this.#rows && this.#columns.replicas[row]! >= 0, `row ${row} holds a partition`)
   }
 
   #grow(): void {

@@ -1,4 +1,4 @@
-import type { Broker } from './broker.ts'
+import { type Broker, registrationOf } from './broker.ts'
 import type { Image } from './image.ts'
 import type { Partition } from './partition-table.ts'
 import { bitOf, maskOf, membersOf } from './replication.ts'
@@ -71,23 +71,8 @@ export function readImage(image: Image, view: ImageView): void {
 
 /** Fields in their one order, without what a newer release may have added. */
 function brokerOf(broker: Broker): Broker {
-  const { brokerId, host, port, rack, resources, listeners, incarnationId, pairedMetadataServiceId } = broker
   const { status, statusReason, brokerEpoch, registeredAt, modifiedAt } = broker
-  return {
-    brokerId,
-    host,
-    port,
-    rack,
-    resources,
-    listeners,
-    incarnationId,
-    pairedMetadataServiceId,
-    status,
-    statusReason,
-    brokerEpoch,
-    registeredAt,
-    modifiedAt,
-  }
+  return { ...registrationOf(broker), status, statusReason, brokerEpoch, registeredAt, modifiedAt }
 }
 
 function partitionOf(topicId: string, view: PartitionView): Partition {

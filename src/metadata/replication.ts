@@ -55,6 +55,11 @@ export function withoutReplica(
   return elect({ ...state, isr, elr }, rules)
 }
 
+/** The rules changed. An ISR that suffices now commits without the others, who are eligible no longer. */
+export function underRules(state: Replication, rules: Rules): Replication {
+  return elect({ ...state, elr: countOf(state.isr) < rules.minIsr ? state.elr : 0 }, rules)
+}
+
 /** The leader stays while it is valid; else ISR, then ELR, then (both empty) who led last, then unclean if allowed. */
 export function elect(state: Replication, rules: Rules): Replication {
   const { replicas, leader, isr, elr } = state

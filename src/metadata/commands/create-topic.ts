@@ -29,6 +29,10 @@ export function decide(image: Image, command: CreateTopicCommand, { time }: Mome
       'INVALID_TOPIC',
       `topic ${name} differs from topic ${like} only in "." and "_"; choose another name`,
     )
+  // Ids are random, so this is a bug of the proposer; were it found only when writing, it would end every node.
+  const holder = image.topicById(id)
+  if (holder !== undefined)
+    return reject('TOPIC_ALREADY_EXISTS', `topic id ${id} belongs to topic ${holder.name}`)
   const badAssignment = assignmentFault(image, assignments, 0)
   if (badAssignment !== null) return badAssignment
   const replicationFactor = assignments[0]!.length

@@ -8,52 +8,72 @@ import { minInsyncReplicas, uncleanElectionAllowed } from '../topic-config.ts'
 
 /**
  * What the new state of a broker means for every partition it holds a replica of: one command, however many they are.
- * A broker that is not active, or that lost data, leaves its ISRs; one that is active may lead what nobody leads.
+ * A broker that is not active, or that lost data, leaves its ISRs; one that is active may lead what nobody leads. One
+ * that does both leaves first: what it leads again for want of another, it leads in a new epoch.
  */
 export function brokerLeaves(image: Image, broker: Broker, lostData: boolean, moment: Moment): Change[] {
   const { brokerId } = broker
   const active = broker.status === 'ONLINE'
-  return changedPartitions(image, brokerId, active, moment, (partition, rules) =>
-    active && !lostData ? elect(partition, rules) : withoutReplica(partition, brokerId, lostData, rules),
-  )
+  const isActive = (id: number): boolean => (id === brokerId ? active : image.isActive(id))
+  return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition => {
+    const left = active && !lostData ? partition : withoutBroker(image, partition, brokerId, lostData, moment)
+    return active ? revised(left, elect(left, rulesFor(image, left, isActive)), moment) : left
+  })
 }
 
 /** The broker is gone for good: whatever its replicas held cannot be counted on. */
 export function brokerRemoved(image: Image, brokerId: number, moment: Moment): Change[] {
-  return changedPartitions(image, brokerId, false, moment, (partition, rules) =>
-    withoutReplica(partition, brokerId, true, rules),
+  return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition =>
+    withoutBroker(image, partition, brokerId, true, moment),
   )
 }
 
-function changedPartitions(
+function withoutBroker(
   image: Image,
+  partition: Partition,
   brokerId: number,
-  active: boolean,
+  lostData: boolean,
   moment: Moment,
-  next: (partition: Replication, rules: Rules) => Replication,
+): Partition {
+  const isActive = (id: number): boolean => id !== brokerId && image.isActive(id)
+  const rules = rulesFor(image, partition, isActive)
+  return revised(partition, withoutReplica(partition, brokerId, lostData, rules), moment)
+}
+
+/** A change for each of the rows whose partition does not stay the same object. */
+export function changedPartitions(
+  image: Image,
+  rows: readonly number[],
+  next: (partition: Partition) => Partition,
 ): Change[] {
-  const isActive = (id: number): boolean => (id === brokerId ? active : image.isActive(id))
   const changes: Change[] = []
-  for (const row of image.rowsWithReplicaOn(brokerId)) {
-    const partition = image.partition(row)
-    const after = next(partition, rulesFor(image, partition, isActive))
-    if (!sameReplication(partition, after))
-      changes.push({ kind: 'partitionChanged', row, partition: revised(partition, after, moment) })
+  for (const row of rows) {
+    const before = image.partition(row)
+    const partition = next(before)
+    if (partition !== before) changes.push({ kind: 'partitionChanged', row, partition })
   }
   return changes
 }
 
 export function rulesFor(image: Image, partition: Partition, isActive: Rules['isActive']): Rules {
-  const config = image.topicById(partition.topicId)!.config
-  return {
-    minIsr: minInsyncReplicas(config, partition.replicas.length),
-    unclean: uncleanElectionAllowed(config),
-    isActive,
-  }
+  return rulesOf(image.topicById(partition.topicId)!.config, partition.replicas.length, isActive)
 }
 
-/** Epochs as Kafka's: the leader epoch grows with every change of leader (to none as well), the partition's with any. */
+export function rulesOf(
+  config: Readonly<Record<string, string>>,
+  replicationFactor: number,
+  isActive: Rules['isActive'],
+): Rules {
+  const minIsr = minInsyncReplicas(config, replicationFactor)
+  return { minIsr, unclean: uncleanElectionAllowed(config), isActive }
+}
+
+/**
+ * Epochs as Kafka's: the leader epoch grows with every change of leader (to none as well), the partition's with any.
+ * Nothing changed: the same object.
+ */
 export function revised(before: Partition, after: Replication, { time }: Moment): Partition {
+  if (sameReplication(before, after)) return before
   return {
     ...before,
     leader: after.leader,

@@ -1,4 +1,5 @@
-import type { Broker, BrokerRegistration } from '../broker.ts'
+import { type Broker, type BrokerRegistration, registrationOf } from '../broker.ts'
+import { canonical } from '../canonical.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import { brokerLeaves } from './partitions-of-broker.ts'
@@ -16,7 +17,7 @@ export type RegisterBrokerCommand = BrokerRegistration & {
 
 export function decide(image: Image, command: RegisterBrokerCommand, moment: Moment): Decision {
   const before = image.broker(command.brokerId)
-  if (before !== undefined && isRepeat(before, command)) return repeat(image, before, moment)
+  if (before !== undefined && isRepeat(before, command)) return repeat(image, before, command, moment)
   const broker = newBroker(command, moment)
   if (before === undefined)
     return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, false, moment)] }
@@ -25,10 +26,9 @@ export function decide(image: Image, command: RegisterBrokerCommand, moment: Mom
 }
 
 function newBroker(command: RegisterBrokerCommand, { version, time }: Moment): Broker {
-  const { type: _type, time: _time, previousBrokerEpoch: _epoch, ...registration } = command
   const plain = command.incarnationId === null
   return {
-    ...registration,
+    ...registrationOf(command),
     status: plain ? 'ONLINE' : 'OFFLINE',
     statusReason: plain ? 'registered' : 'starting: it has not caught up with its registration yet',
     brokerEpoch: version,
@@ -37,11 +37,14 @@ function newBroker(command: RegisterBrokerCommand, { version, time }: Moment): B
   }
 }
 
-/** The same process says the same again; where it said nothing new, its sign of life revives a plain client. */
-function repeat(image: Image, before: Broker, moment: Moment): Decision {
-  if (before.incarnationId !== null || before.status === 'ONLINE') return { changes: [] }
+/** The same process again. What it says now counts, its epoch stays, and its sign of life revives a plain client. */
+function repeat(image: Image, before: Broker, again: BrokerRegistration, moment: Moment): Decision {
+  const amended = { ...before, ...registrationOf(again) }
+  const revived = before.incarnationId === null && before.status === 'OFFLINE'
+  if (!revived && canonical(amended) === canonical(before)) return { changes: [] }
+  if (!revived) return { changes: [{ kind: 'brokerSet', broker: { ...amended, modifiedAt: moment.time } }] }
   const broker: Broker = {
-    ...before,
+    ...amended,
     status: 'ONLINE',
     statusReason: 'registered again',
     modifiedAt: moment.time,

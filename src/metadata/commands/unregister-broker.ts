@@ -22,10 +22,7 @@ export function decide(image: Image, { brokerId, force }: UnregisterBrokerComman
 }
 
 function holdsReplicas(image: Image, brokerId: number, rows: readonly number[]): Decision {
-  const named = rows.slice(0, NAMED_MAX).map(row => {
-    const { topicId, id } = image.partition(row)
-    return `${image.topicById(topicId)!.name}-${id}`
-  })
+  const named = firstByName(image, new Set(rows))
   const more = rows.length > named.length ? ` and ${rows.length - named.length} more` : ''
   return reject(
     'BROKER_HAS_REPLICAS',
@@ -33,4 +30,15 @@ function holdsReplicas(image: Image, brokerId: number, rows: readonly number[]):
       'first; ?force=true gives them up, and is taken only while the broker is OFFLINE.',
     { brokerId, replicas: rows.length, partitions: named },
   )
+}
+
+/** In the order of names: nodes number their rows differently, but must give the same answer. */
+function firstByName(image: Image, rows: ReadonlySet<number>): string[] {
+  const named: string[] = []
+  for (const name of image.topicNames)
+    for (const [partition, row] of image.topic(name)!.rows.entries()) {
+      if (rows.has(row)) named.push(`${name}-${partition}`)
+      if (named.length === NAMED_MAX) return named
+    }
+  return named
 }

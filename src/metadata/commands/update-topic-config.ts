@@ -1,9 +1,16 @@
+import type { Change } from '../change.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
+import { underRules } from '../replication.ts'
+import type { Topic } from '../topic.ts'
 import { checkTopicConfig } from '../topic-config.ts'
 import { unknownTopic } from './delete-topic.ts'
+import { changedPartitions, revised, rulesOf } from './partitions-of-broker.ts'
 
-/** Sets config keys; null returns a key to its default. All keys or none. */
+/**
+ * Sets config keys; null returns a key to its default. All keys or none. Keys that say who may lead count at once, not
+ * with the next broker that goes.
+ */
 export type UpdateTopicConfigCommand = {
   readonly type: 'UpdateTopicConfigCommand'
   readonly time: number
@@ -11,15 +18,25 @@ export type UpdateTopicConfigCommand = {
   readonly config: Readonly<Record<string, string | null>>
 }
 
-export function decide(image: Image, command: UpdateTopicConfigCommand, { time }: Moment): Decision {
+export function decide(image: Image, command: UpdateTopicConfigCommand, moment: Moment): Decision {
   const topic = image.topic(command.topicName)
   if (topic === undefined) return unknownTopic(command.topicName)
   const checked = checkConfig(topic.config, command.config, topic.replicationFactor)
   if ('rejected' in checked) return checked
   if (sameConfig(topic.config, checked.config)) return { changes: [] }
+  const changed = { ...topic, config: checked.config, modifiedAt: moment.time }
   return {
-    changes: [{ kind: 'topicChanged', topic: { ...topic, config: checked.config, modifiedAt: time } }],
+    changes: [{ kind: 'topicChanged', topic: changed }, ...underNewConfig(image, topic, changed, moment)],
   }
+}
+
+function underNewConfig(image: Image, before: Topic, after: Topic, moment: Moment): Change[] {
+  const old = rulesOf(before.config, before.replicationFactor, image.isActive)
+  const rules = rulesOf(after.config, after.replicationFactor, image.isActive)
+  if (rules.minIsr === old.minIsr && rules.unclean === old.unclean) return []
+  return changedPartitions(image, after.rows, partition =>
+    revised(partition, underRules(partition, rules), moment),
+  )
 }
 
 type Config = Readonly<Record<string, string>>

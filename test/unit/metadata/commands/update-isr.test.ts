@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { IsrChange, UpdateISRCommand } from '../../../../src/metadata/commands/update-isr.ts'
+import { brokerProcess, type Intent, Machine, plainBroker } from '../machine.ts'
+
+/** Broker 1 alone is in sync, since brokers 2 and 3 were away. */
+function shrunk(config: Readonly<Record<string, string>> = {}): Machine {
+  const machine = new Machine().withBrokers(1, 2, 3).withTopic('t', [[1, 2, 3]], config)
+  for (const brokerId of [3, 2]) machine.setStatus(brokerId, 'OFFLINE')
+  for (const brokerId of [3, 2]) machine.setStatus(brokerId, 'ONLINE')
+  assert.deepEqual(machine.led('t').isr, [1])
+  return machine
+}
+
+/** What the leader of the partition sends when it knows everything. */
+function isr(machine: Machine, brokerIds: readonly number[], changed: Partial<IsrChange> = {}): IsrChange {
+  const { leaderEpoch, partitionEpoch } = machine.partition('t', changed.partition) ?? machine.partition('t')
+  const newIsr = brokerIds.map(brokerId => ({
+    brokerId,
+    brokerEpoch: machine.image.broker(brokerId)?.brokerEpoch ?? 0,
+  }))
+  return { topic: 't', partition: 0, leaderEpoch, partitionEpoch, newIsr, ...changed }
+}
+
+function update(machine: Machine, brokerId: number, ...changes: IsrChange[]): Intent {
+  const brokerEpoch = machine.image.broker(brokerId)?.brokerEpoch ?? 0
+  return { type: 'UpdateISRCommand', brokerId, brokerEpoch, changes }
+}
+
+/** The code of each result; null where the part was taken. */
+function results(machine: Machine, intent: Intent): (string | null)[] {
+  const applied = machine.apply(intent)
+  assert('changes' in applied && applied.results !== undefined)
+  return applied.results.map(result => result?.rejected ?? null)
+}
+
+test('the leader takes replicas back into the ISR: a new partition epoch, the same leader and leader epoch', () => {
+  const machine = shrunk()
+  const before = machine.partition('t')
+  machine.accept({ ...update(machine, 1, isr(machine, [3, 1])), time: 66_000 })
+  const after = machine.partition('t')
+  assert.deepEqual([after.leader, after.isr], [1, [1, 3]])
+  assert.deepEqual([after.leaderEpoch, after.partitionEpoch], [before.leaderEpoch, before.partitionEpoch + 1])
+  assert.equal(after.modifiedAt, 66_000)
+})
+
+test('the leader puts a replica out of the ISR, which stays eligible only below the minimum', () => {
+  for (const [minIsr, elr] of [
+    ['1', []],
+    ['2', [2, 3]],
+  ] as const) {
+    const machine = new Machine().withBrokers(1, 2, 3)
+    machine.withTopic('t', [[1, 2, 3]], { 'min.insync.replicas': minIsr })
+    machine.accept(update(machine, 1, isr(machine, [1])))
+    assert.deepEqual(machine.led('t'), { leader: 1, isr: [1], elr, last: null }, `minimum ${minIsr}`)
+  }
+})
+
+test('nobody is eligible any more when the ISR reaches its minimum again', () => {
+  const machine = shrunk({ 'min.insync.replicas': '2' })
+  assert.deepEqual(machine.led('t').elr, [2])
+  machine.accept(update(machine, 1, isr(machine, [1, 3])))
+  assert.deepEqual(machine.led('t'), { leader: 1, isr: [1, 3], elr: [], last: null })
+})
+
+test('the others stay eligible while a larger ISR is below its minimum still', () => {
+  const machine = shrunk({ 'min.insync.replicas': '3' })
+  assert.deepEqual(machine.led('t').elr, [2, 3])
+  machine.accept(update(machine, 1, isr(machine, [1, 3])))
+  assert.deepEqual(machine.led('t'), { leader: 1, isr: [1, 3], elr: [2], last: null })
+})
+
+test('the ISR that is in force already changes nothing', () => {
+  const machine = shrunk()
+  const { version, stateHash } = machine.image
+  assert.deepEqual(results(machine, update(machine, 1, isr(machine, [1]))), [null])
+  assert.deepEqual([machine.image.version, machine.image.stateHash], [version, stateHash])
+})
+
+test('parts succeed or fail by themselves, and what one part changed the next does not see', () => {
+  const machine = new Machine().withBrokers(1, 2).withTopic('t', [
+    [1, 2],
+    [1, 2],
+    [1, 2],
+  ])
+  machine.setStatus(2, 'OFFLINE')
+  machine.setStatus(2, 'ONLINE')
+  const intent = update(
+    machine,
+    1,
+    isr(machine, [1, 2]),
+    isr(machine, [2], { partition: 1 }),
+    isr(machine, [1, 2], { partition: 9 }),
+    isr(machine, [1, 2]),
+    isr(machine, [1, 2], { partition: 2 }),
+  )
+  const expected = [null, 'INVALID_REQUEST', 'UNKNOWN_PARTITION', 'INVALID_REQUEST', null]
+  assert.deepEqual(results(machine, intent), expected)
+  assert.deepEqual(
+    [0, 1, 2].map(id => machine.led('t', id).isr),
+    [[1, 2], [1], [1, 2]],
+  )
+})
+
+describe('a part is rejected', () => {
+  const machine = shrunk()
+  machine.withBrokers(4)
+  const { leaderEpoch, partitionEpoch } = machine.partition('t')
+  const epochs = (leader: number, partition: number) => ({
+    leaderEpoch: leaderEpoch + leader,
+    partitionEpoch: partitionEpoch + partition,
+  })
+
+  const cases: [string, IsrChange, string, number?][] = [
+    ['of a topic that does not exist', isr(machine, [1], { topic: 'nosuch' }), 'UNKNOWN_TOPIC'],
+    ['of a partition that does not exist', isr(machine, [1], { partition: 1 }), 'UNKNOWN_PARTITION'],
+    ['with a leader epoch ahead of ours', isr(machine, [1, 2], epochs(1, 0)), 'NOT_CONTROLLER'],
+    ['with a partition epoch ahead of ours', isr(machine, [1, 2], epochs(0, 1)), 'NOT_CONTROLLER'],
+    ['with a partition epoch that is over', isr(machine, [1, 2], epochs(0, -1)), 'INVALID_UPDATE_VERSION'],
+    ['from a broker that does not lead', isr(machine, [1, 2]), 'INVALID_REQUEST', 2],
+    ['without the leader in it', isr(machine, [2]), 'INVALID_REQUEST'],
+    ['without anybody in it', isr(machine, []), 'INVALID_REQUEST'],
+    ['with a broker named twice', isr(machine, [1, 2, 2]), 'INVALID_REQUEST'],
+    ['with a broker that holds no replica', isr(machine, [1, 4]), 'INVALID_REQUEST'],
+    [
+      'with an earlier process of a broker',
+      isr(machine, [1], { newIsr: [...isr(machine, [1]).newIsr, { brokerId: 2, brokerEpoch: 1 }] }),
+      'INELIGIBLE_REPLICA',
+    ],
+  ]
+  for (const [what, change, code, brokerId = 1] of cases)
+    test(what, () => {
+      const before = machine.image.stateHash
+      assert.deepEqual(results(machine, update(machine, brokerId, change)), [code])
+      assert.equal(machine.image.stateHash, before)
+    })
+
+  test('with a leader epoch that is over, also from who led in it', () => {
+    const other = shrunk()
+    const late = update(other, 1, isr(other, [1, 2]))
+    other.setStatus(1, 'OFFLINE')
+    other.setStatus(1, 'ONLINE')
+    assert.equal(other.partition('t').leaderEpoch, 2)
+    assert.deepEqual(results(other, late), ['FENCED_LEADER_EPOCH'])
+  })
+
+  test('with a broker that is OFFLINE, or is not registered any more', () => {
+    const other = shrunk()
+    other.setStatus(2, 'OFFLINE')
+    assert.deepEqual(results(other, update(other, 1, isr(other, [1, 2]))), ['INELIGIBLE_REPLICA'])
+    other.accept({ type: 'UnregisterBrokerCommand', brokerId: 2, force: true })
+    assert.deepEqual(results(other, update(other, 1, isr(other, [1, 2]))), ['INELIGIBLE_REPLICA'])
+  })
+
+  test('of a partition that nobody leads', () => {
+    const other = new Machine().withBrokers(1, 2).withTopic('t', [[1, 2]])
+    other.setStatus(2, 'OFFLINE')
+    other.setStatus(1, 'OFFLINE')
+    assert.deepEqual(results(other, update(other, 1, isr(other, [1]))), ['INVALID_REQUEST'])
+  })
+})
+
+describe('the whole command is rejected', () => {
+  test('from a broker that is not registered', () => {
+    const machine = shrunk()
+    machine.refuse(update(machine, 9, isr(machine, [1])), 'UNKNOWN_BROKER')
+  })
+
+  test('from an earlier process of the broker', () => {
+    const machine = shrunk()
+    const late = update(machine, 1, isr(machine, [1, 2])) as UpdateISRCommand
+    machine.accept(plainBroker(1, { port: 7000, previousBrokerEpoch: late.brokerEpoch }))
+    machine.refuse(late, 'STALE_BROKER_EPOCH')
+  })
+})
+
+test('a process that lost its data is not taken back by a leader that saw the process before it', () => {
+  const machine = shrunk()
+  const late = update(machine, 1, isr(machine, [1, 2]))
+  machine.accept(brokerProcess(2, 'second'))
+  machine.setStatus(2, 'ONLINE')
+  assert.deepEqual(results(machine, late), ['INELIGIBLE_REPLICA'])
+})
