@@ -3,10 +3,13 @@ import fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifySchema,
   type FastifySchemaValidationError,
 } from 'fastify'
 import { DmqError, ERRORS, messageOf } from '../base/errors.ts'
+import { ErrorBody } from '../protocol/rest/schemas.ts'
 import { docsPage } from './docs-page.ts'
+import { MalformedHttp } from './malformed-http.ts'
 import { bodyOf, type Problem, problemOf } from './problem.ts'
 import { faultOf, validatorFor } from './validation.ts'
 
@@ -15,6 +18,10 @@ export const BODY_BYTES_MAX = 1024 * 1024
 export type AppOptions = {
   readonly title: string
   readonly version: string
+  /** Every answer says how new it is. */
+  readonly metadataVersion: () => number
+  /** The one path whose connections can be upgraded; elsewhere, a client that offers an upgrade is answered in HTTP. */
+  readonly upgradePath?: string
   /** Called for errors that are bugs of ours. */
   readonly onBug: (error: unknown, request: { method: string; url: string }) => void
   /** Adds what a client needs to know besides the error, such as where the controller is. */
@@ -23,20 +30,43 @@ export type AppOptions = {
 
 /** An HTTP server with the rules that hold for every endpoint: one error shape, strict checks, limits, documentation. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const malformed = new MalformedHttp()
+  const showVersion = (reply: FastifyReply): void => {
+    if (!reply.hasHeader('x-metadata-version'))
+      void reply.header('x-metadata-version', options.metadataVersion())
+  }
+  const answer = (problem: Problem, reply: FastifyReply) => {
+    const final = options.onProblem?.(problem, reply) ?? problem
+    showVersion(reply)
+    return reply.status(ERRORS[final.code].status).send(bodyOf(final))
+  }
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: 1_000 },
     keepAliveTimeout: 75_000,
     requestTimeout: 60_000,
     forceCloseConnections: true,
+    http: {
+      // Checked below: Node's own answer has no body.
+      requireHostHeader: false,
+      // Clients of many languages offer HTTP/2 with every first request.
+      shouldUpgradeCallback: ({ url }) => url === options.upgradePath,
+    },
+    clientErrorHandler: (error, socket) => malformed.answer(error, socket),
+    frameworkErrors: (error, _, reply) => answer(problemOf(error), reply as unknown as FastifyReply),
     schemaErrorFormatter: (errors: FastifySchemaValidationError[], part: string) =>
       new Error(faultOf(errors, part)),
   })
+  malformed.watch(app)
+  // An expectation that we do not know is ignored, as RFC 9110 allows.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.removeContentTypeParser('text/plain')
   app.setValidatorCompiler(({ schema, httpPart }) => validatorFor(schema as object, httpPart))
-  const answer = (problem: Problem, reply: FastifyReply) => {
-    const final = options.onProblem?.(problem, reply) ?? problem
-    return reply.status(ERRORS[final.code].status).send(bodyOf(final))
-  }
+  app.addHook('onRequest', (request, _, done) => done(hostFault(request)))
+  app.addHook('onSend', (_, reply, __, done) => {
+    showVersion(reply)
+    done()
+  })
   app.setErrorHandler((error, request: FastifyRequest, reply) => {
     const problem = problemOf(error)
     if (problem.code === 'INTERNAL') options.onBug(error, { method: request.method, url: request.url })
@@ -55,12 +85,25 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   )
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: options.title, version: options.version } },
+    transform: ({ schema, url }) => ({ schema: withErrors(schema), url }),
   })
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   app.get('/docs', { schema: { hide: true } }, (_, reply) =>
     reply.type('text/html; charset=utf-8').send(docsPage(app.swagger())),
   )
   return app
+}
+
+function hostFault({ raw }: FastifyRequest): DmqError | undefined {
+  if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return undefined
+  return new DmqError('INVALID_REQUEST', 'the Host header is missing; HTTP/1.1 requires it')
+}
+
+/** What every operation may answer besides what its schema says. */
+function withErrors(schema: FastifySchema): FastifySchema {
+  const success = { 200: { type: 'object', description: 'done' } }
+  const { response = success } = schema as { response?: object }
+  return { ...schema, response: { ...response, '4xx': ErrorBody, '5xx': ErrorBody } }
 }
 
 /** Begins to serve. A port in use is named, with what to do. */

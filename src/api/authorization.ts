@@ -4,7 +4,7 @@ import { type ClusterKey, isAuthorized } from '../io/cluster-key.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The body as it came, on endpoints that check the proof of the cluster key over it. */
+    /** A JSON body as it came: the proof of the cluster key is over it, and it is passed on like that. */
     rawBody?: string
   }
 }

@@ -11,12 +11,19 @@ const EXTRA_MS = 1_000
  * applied the result itself (so that its own reads show it), and answers. A forwarded request is not forwarded again.
  */
 export function forwardWrites(scope: FastifyInstance, context: Context): void {
-  scope.addHook('preHandler', async (request, reply) => {
-    if (request.method === 'GET' || request.method === 'HEAD' || !prefersForward(request)) return
+  // With a callback: nearly every request passes by here, and a promise for each would be felt.
+  scope.addHook('preHandler', (request, reply, done) => {
     const { leader, ready } = context.consensus.leadership
-    const url = leader === null || leader === context.nodeId ? undefined : context.urls.get(leader)
-    if (ready || url === undefined) return
-    return forward(context, url, request, reply)
+    const url = ready || leader === null || leader === context.nodeId ? undefined : context.urls.get(leader)
+    if (
+      url === undefined ||
+      request.method === 'GET' ||
+      request.method === 'HEAD' ||
+      !prefersForward(request)
+    )
+      return done()
+    // The reply is sent there: the endpoint itself is not reached.
+    forward(context, url, request, reply).catch((error: unknown) => done(error as Error))
   })
 }
 
@@ -42,7 +49,7 @@ async function forward(
       method: request.method as 'POST' | 'PATCH' | 'DELETE',
       url: `${url}${request.url}`,
       timeoutMs: timeoutMs + EXTRA_MS,
-      ...(request.body === undefined || request.body === null ? {} : { body: JSON.stringify(request.body) }),
+      ...(request.rawBody === undefined ? {} : { body: request.rawBody }),
     })
     .catch((error: unknown) => {
       throw new DmqError(

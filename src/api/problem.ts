@@ -26,7 +26,7 @@ export function problemOf(error: unknown): Problem {
   const known = code === undefined ? undefined : FRAMEWORK_CODES[code]
   if (known !== undefined) return { code: known, message: `${ERRORS[known].meaning} ${message ?? ''}`.trim() }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return { code: 'INVALID_REQUEST', message: String(message) }
+    return { code: 'INVALID_REQUEST', message: String(message).slice(0, 300) }
   }
   return { code: 'INTERNAL', message: 'internal error; the node has logged what happened' }
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../base/errors.ts'
 
-/** Within this scope JSON bodies are parsed as everywhere, and kept as they came: the proof is over those bytes. */
+/** Within this scope JSON bodies are parsed as everywhere, and kept as they came: to be proved, or passed on. */
 export function keepRawJson(scope: FastifyInstance): void {
   const parse = scope.getDefaultJsonParser('error', 'error')
   scope.removeContentTypeParser('application/json')

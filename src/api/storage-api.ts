@@ -16,10 +16,8 @@ export async function storageApi(
   context: StorageContext,
   { version, onBug }: StorageApiOptions,
 ): Promise<FastifyInstance> {
-  const app = await createApp({ title: 'DMQ storage node', version, onBug })
-  app.addHook('onSend', async (_, reply) => {
-    void reply.header('x-metadata-version', context.broker.metadataVersion)
-  })
+  const metadataVersion = () => context.broker.metadataVersion
+  const app = await createApp({ title: 'DMQ storage node', version, metadataVersion, onBug })
   await app.register(
     async scope => {
       keepRawJson(scope)

@@ -1,15 +1,31 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { Ajv, type ErrorObject } from 'ajv'
 import type { FastifySchemaValidationError } from 'fastify'
+
+const ajv = new Ajv({ coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false })
+
+type Verdict = true | { error: ErrorObject[] }
 
 /**
  * One check at the door. Bodies are taken as they are: a string is never turned into a number, nor an unknown field
  * dropped. Paths and queries are text by nature, so there "7" is a number.
  */
-const strict = new Ajv({ coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false })
-const textual = new Ajv({ coerceTypes: true, removeAdditional: false, useDefaults: false, allErrors: false })
+export function validatorFor(schema: object, part: string | undefined): (data: unknown) => Verdict {
+  const validate = ajv.compile(schema)
+  const properties = part === 'body' ? {} : ((schema as { properties?: object }).properties ?? {})
+  return data => {
+    for (const [name, { type }] of Object.entries(properties)) readText(data as Texts, name, type)
+    return validate(data) || { error: validate.errors ?? [] }
+  }
+}
 
-export function validatorFor(schema: object, part: string | undefined): ValidateFunction {
-  return (part === 'body' ? strict : textual).compile(schema)
+type Texts = Record<string, unknown>
+
+/** Only what a person would write: not "0x7", and not "1e999", which is infinite. */
+function readText(texts: Texts, name: string, type: unknown): void {
+  const text = texts[name]
+  if (typeof text !== 'string') return
+  if (type === 'integer' && /^-?\d{1,16}$/.test(text)) texts[name] = Number(text)
+  if (type === 'boolean' && /^(true|false)$/.test(text)) texts[name] = text === 'true'
 }
 
 /** Says what was given, where, and what was expected. */

@@ -70,6 +70,11 @@ export class FatalError extends Error {
   override name = 'FatalError'
 }
 
+/** The same on one line: parsers quote the file they read, line breaks and all. */
+export function lineOf(error: unknown): string {
+  return messageOf(error).replaceAll(/\s+/g, ' ').trim()
+}
+
 /** What was thrown, as a sentence. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -1,7 +1,9 @@
 import { unreachable } from '../base/assert.ts'
 import { ByteReader, ByteWriter, MalformedBytes } from '../base/bytes.ts'
-import type { Entry, EntryId } from '../raft/entry.ts'
+import { messageOf } from '../base/errors.ts'
+import { type Entry, type EntryId, FOUND_CLUSTER } from '../raft/entry.ts'
 import type { Envelope, Message } from '../raft/message.ts'
+import { configurationOf } from '../raft/voters.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 
 /**
@@ -141,7 +143,23 @@ export function checkEntries(term: number, prev: EntryId, entries: readonly Entr
       throw new MalformedBytes(`entry ${entry.index} does not follow ${prev.index + i}`)
     if (entry.term < before || entry.term > term || entry.term === 0)
       throw new MalformedBytes(`entry ${entry.index} has term ${entry.term}`)
+    if (entry.type === FOUND_CLUSTER) checkFounding(entry)
     before = entry.term
+  }
+}
+
+/** The one entry that the core reads itself, as soon as it is appended. */
+function checkFounding(entry: Entry): void {
+  const wrong = (why: string) => new MalformedBytes(`entry ${entry.index} is no founding entry: ${why}`)
+  let voters: readonly unknown[]
+  try {
+    voters = configurationOf(entry)!.voters
+  } catch (error) {
+    throw wrong(messageOf(error))
+  }
+  for (const voter of voters) {
+    const { id, uuid } = (voter ?? {}) as { id?: unknown; uuid?: unknown }
+    if (!Number.isSafeInteger(id) || typeof uuid !== 'string') throw wrong('a voter is an id and a uuid')
   }
 }
 

@@ -1,12 +1,15 @@
 import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { ClusterKey } from './cluster-key.ts'
-import { FrameSocket } from './frame-socket.ts'
+import { FRAME_BYTES_MAX, FrameSocket } from './frame-socket.ts'
 import type { Connection, ConnectionEvents, Network, Target } from './network.ts'
 
 export const STREAM_PROTOCOL = 'dmq-raft'
 export const STREAM_PATH = '/api/v1/raft/stream'
 const CONNECT_TIMEOUT_MS = 2_000
+/** Who has not proved the key yet is owed neither memory nor time. */
+const PROOF_BYTES_MAX = 64
+const PROOF_TIMEOUT_MS = 2_000
 
 /**
  * Streams opened as HTTP on the REST port and upgraded. Both sides prove the cluster key before the first frame:
@@ -76,12 +79,8 @@ export class NodeNetwork implements Network {
   /** The acceptor's half. `onFrame` gets only frames of a dialer that proved the key. Returns false if it was refused. */
   accept(incoming: IncomingMessage, socket: Socket, head: Buffer, events: AcceptedEvents): boolean {
     const ends = endsOf(incoming)
-    if (
-      ends === null ||
-      ends.to !== this.#nodeId ||
-      incoming.headers.upgrade?.toLowerCase() !== STREAM_PROTOCOL
-    ) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    if (ends === null || ends.to !== this.#nodeId) {
+      refuse(socket, `this is metadata node ${this.#nodeId}; ${UPGRADE_EXPECTED}`)
       return false
     }
     const acceptorNonce = ClusterKey.nonce()
@@ -94,9 +93,16 @@ export class NodeNetwork implements Network {
     const onFrame = (frame: Buffer): void => {
       if (proven) return events.frame(ends.from, frame)
       proven = this.#key.verify(frame.toString('latin1'), ...parts('dialer', ends, acceptorNonce))
-      if (!proven) stream.close()
+      if (!proven) return stream.close()
+      clearTimeout(deadline)
+      stream.frameBytesMax = FRAME_BYTES_MAX
     }
-    const stream: FrameSocket = new FrameSocket(socket, onFrame, () => events.closed(stream))
+    const stream: FrameSocket = new FrameSocket(socket, onFrame, () => {
+      clearTimeout(deadline)
+      events.closed(stream)
+    })
+    stream.frameBytesMax = PROOF_BYTES_MAX
+    const deadline = setTimeout(() => stream.close(), PROOF_TIMEOUT_MS)
     events.opened(stream)
     stream.accept(head)
     return true
@@ -132,9 +138,23 @@ function requestHeaders({ from, to, dialerNonce }: Ends) {
   }
 }
 
+const UPGRADE_EXPECTED = `a stream needs the headers "Upgrade: ${STREAM_PROTOCOL}", "DMQ-Node: <from> <to>" and "DMQ-Nonce"`
+
+/** In the form in which the REST API tells of errors. */
+function refuse(socket: Socket, message: string): void {
+  const body = JSON.stringify({ error: { code: 'INVALID_REQUEST', message } })
+  socket.on('error', () => {})
+  socket.end(
+    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    () => socket.destroy(),
+  )
+}
+
 function endsOf({ headers }: IncomingMessage): Ends | null {
-  const nodes = /^(\d{1,9}) (\d{1,9})$/.exec(String(headers['dmq-node'] ?? ''))
+  const nodes = /^(\d{1,10}) (\d{1,10})$/.exec(String(headers['dmq-node'] ?? ''))
   const dialerNonce = headers['dmq-nonce']
+  if (headers.upgrade?.toLowerCase() !== STREAM_PROTOCOL) return null
   if (nodes === null || typeof dialerNonce !== 'string' || dialerNonce.length > 64) return null
   return { from: Number(nodes[1]), to: Number(nodes[2]), dialerNonce }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
-import { FatalError, messageOf } from '../base/errors.ts'
+import { FatalError, lineOf } from '../base/errors.ts'
 
 /** One option: where it can come from, what it may be, and what it is for. Everything else is derived from this. */
 export type OptionSpec = {
@@ -191,21 +191,27 @@ function check(
 }
 
 function readYaml(file: string): unknown {
+  let value: unknown
   try {
-    return parse(readFileSync(file, 'utf8'))
+    value = parse(readFileSync(file, 'utf8')) ?? {}
   } catch (error) {
-    throw new FatalError(`${file}: cannot be read as YAML (${messageOf(error).split('\n')[0]})`)
+    throw new FatalError(`${file}: cannot be read as YAML (${lineOf(error)})`)
   }
+  if (typeof value === 'object' && !Array.isArray(value)) return value
+  throw new FatalError(`${file}: expected keys with values, got ${JSON.stringify(value)}`)
 }
 
-/** `{a: {b: 1}}` as `a.b = 1`. */
-function flatten(value: unknown, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
-  for (const [key, inner] of Object.entries((value ?? {}) as object)) {
-    const path = prefix === '' ? key : `${prefix}.${key}`
-    if (inner !== null && typeof inner === 'object' && !Array.isArray(inner)) flatten(inner, path, into)
-    else into.set(path, inner)
+/** `{a: {b: 1}}` as `a.b = 1`. An alias can make a value contain itself: there it ends. */
+function flatten(value: unknown, outer: readonly unknown[] = [], prefix = ''): Map<string, unknown> {
+  const within = [...outer, value]
+  const flat = new Map<string, unknown>()
+  for (const [key, inner] of Object.entries(value as object)) {
+    const nested =
+      inner !== null && typeof inner === 'object' && !Array.isArray(inner) && !within.includes(inner)
+    if (!nested) flat.set(prefix + key, inner)
+    else for (const [path, leaf] of flatten(inner, within, `${prefix}${key}.`)) flat.set(path, leaf)
   }
-  return into
+  return flat
 }
 
 /** A key that nobody reads is a mistake; `spring.*` keys come with files of other systems and are only named. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { FatalError, messageOf } from '../base/errors.ts'
+import { FatalError, lineOf } from '../base/errors.ts'
 
 /** One process of the cluster, as `services.json` names it. */
 export type Service = {
@@ -27,7 +27,7 @@ export function readServices(path: string): Services {
     json = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
     throw new FatalError(
-      `${path}: cannot be read as JSON (${messageOf(error)}). Name the file with --services or DMQ_SERVICES.`,
+      `${path}: cannot be read as JSON (${lineOf(error)}). Name the file with --services or DMQ_SERVICES.`,
     )
   }
   return parseServices(json, path)
@@ -86,7 +86,9 @@ function address(item: Json, at: string): { host: string; port: number } {
     return { host: given.host, port: given.port }
   }
   const url = parseUrl(text(item.url, `${at}.url`), `${at}.url`)
-  if ((given.host !== null && given.host !== url.host) || (given.port !== null && given.port !== url.port)) {
+  // URL writes hosts in lower case; upper case means nothing in them.
+  const hostDiffers = given.host !== null && given.host.toLowerCase() !== url.host
+  if (hostDiffers || (given.port !== null && given.port !== url.port)) {
     throw new FatalError(
       `${at}: url says ${url.host}:${url.port}, host and port say ${given.host ?? url.host}:${given.port ?? url.port}`,
     )
@@ -96,7 +98,7 @@ function address(item: Json, at: string): { host: string; port: number } {
 
 function parseUrl(given: string, at: string): { host: string; port: number } {
   const url = URL.canParse(given) ? new URL(given) : null
-  if (url === null || url.protocol !== 'http:' || (url.pathname !== '/' && url.pathname !== '')) {
+  if (url === null || `http://${url.host}/` !== url.href) {
     throw new FatalError(`${at}: ${JSON.stringify(given)} is not of the form http://host:port`)
   }
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) }

@@ -130,7 +130,15 @@ test('a storage node that was away is back in every ISR, put there by the leader
   const stale = await cluster.write('POST', '/partitions/alter', {
     brokerId: 101,
     brokerEpoch: 1,
-    changes: [{ topic: 'orders', partition: 0, leaderEpoch: 0, partitionEpoch: 0, newIsr: [{ brokerId: 101, brokerEpoch: 1 }] }],
+    changes: [
+      {
+        topic: 'orders',
+        partition: 0,
+        leaderEpoch: 0,
+        partitionEpoch: 0,
+        newIsr: [{ brokerId: 101, brokerEpoch: 1 }],
+      },
+    ],
   })
   assert.equal(stale.body.error.code, 'STALE_BROKER_EPOCH')
 })

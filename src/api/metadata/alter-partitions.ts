@@ -16,7 +16,7 @@ export function alterPartitions(app: FastifyInstance, context: Context): void {
     const results = await context.controller.alterPartitions(
       brokerId,
       brokerEpoch,
-      changes,
+      changes.map(known),
       query.timeoutMs ?? context.timeoutMs,
     )
     return {
@@ -27,6 +27,18 @@ export function alterPartitions(app: FastifyInstance, context: Context): void {
       })),
     }
   })
+}
+
+/** Nodes may send more than this release knows; only what it knows goes into the log. */
+function known({
+  topic,
+  partition,
+  leaderEpoch,
+  partitionEpoch,
+  newIsr,
+}: AlterPartitionsBody['changes'][number]) {
+  const members = newIsr.map(({ brokerId, brokerEpoch }) => ({ brokerId, brokerEpoch }))
+  return { topic, partition, leaderEpoch, partitionEpoch, newIsr: members }
 }
 
 type Refused = { readonly rejected: string; readonly message: string } | null | undefined

@@ -2,9 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
 import type { TopicRequest } from '../../controller/controller.ts'
 import { renderTopic } from '../../metadata/render.ts'
-import { CreateTopicBody, TopicSchema, WriteQuery } from '../../protocol/rest/schemas.ts'
+import { topicNameFault } from '../../metadata/topic.ts'
+import { CreateTopicBody, TopicSchema, ValidTopicSchema, WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
-import { configText } from './update-topic.ts'
+import { configOf } from './update-topic.ts'
 
 export function createTopic(app: FastifyInstance, context: Context): void {
   const schema = {
@@ -13,7 +14,7 @@ export function createTopic(app: FastifyInstance, context: Context): void {
       'Give numPartitions and replicationFactor, or assignments. With validateOnly nothing is created.',
     body: CreateTopicBody,
     querystring: WriteQuery,
-    response: { 201: TopicSchema },
+    response: { 200: ValidTopicSchema, 201: TopicSchema },
   }
   app.post<{ Body: CreateTopicBody; Querystring: WriteQuery }>(
     '/topics',
@@ -45,7 +46,9 @@ function topicRequest({
   assignments,
   config,
 }: CreateTopicBody): TopicRequest {
-  const base = { topicName, config: configText(config ?? {}) as Record<string, string> }
+  const fault = topicNameFault(topicName)
+  if (fault !== null) throw new DmqError('INVALID_TOPIC', fault)
+  const base = { topicName, config: configOf(config ?? {}) as Record<string, string> }
   if (assignments !== undefined) {
     if (numPartitions === undefined && replicationFactor === undefined) return { ...base, assignments }
     throw new DmqError(

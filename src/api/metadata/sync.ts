@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
 import { DmqError } from '../../base/errors.ts'
 import { delta } from '../../controller/delta.ts'
 import { renderImage } from '../../metadata/render.ts'
-import { SyncQuery } from '../../protocol/rest/schemas.ts'
+import { NotModified, SyncQuery } from '../../protocol/rest/schemas.ts'
 import { awaitVersion, type Context, notModified } from '../context.ts'
 
 export function sync(app: FastifyInstance, context: Context): void {
@@ -11,11 +12,12 @@ export function sync(app: FastifyInstance, context: Context): void {
     description:
       'commands replays on an image at fromVersion; changes shows the same as rows. waitMs makes it a long poll.',
     querystring: SyncQuery,
+    response: { 200: Type.Unknown({ description: 'all of it, or the changes' }), 304: NotModified },
   }
   app.get<{ Querystring: SyncQuery }>('/sync', { schema }, async ({ query }, reply) => {
     await awaitVersion(context, query)
     const since = query.since ?? query.sinceVersion
-    if (since !== undefined) return changesSince(context, since, query.waitMs ?? 0)
+    if (since !== undefined) return changesSince(context, since, query)
     if (notModified(context, reply)) return reply.status(304).send()
     return { ...origin(context), ...renderImage(context.replica.image) }
   })
@@ -25,14 +27,15 @@ export function sync(app: FastifyInstance, context: Context): void {
     const since = query.sinceVersion ?? query.since
     if (since === undefined)
       throw new DmqError('INVALID_REQUEST', 'querystring: field "sinceVersion" is missing')
-    return changesSince(context, since, query.waitMs ?? 0)
+    return changesSince(context, since, query)
   })
 }
 
-async function changesSince(context: Context, since: number, waitMs: number) {
-  if (waitMs > 0) await context.replica.reached(since + 1, waitMs)
+async function changesSince(context: Context, since: number, { waitMs = 0, recoveryEpoch }: SyncQuery) {
   const { image, ring } = context.replica
-  const commands = since > image.version ? [] : ring.since(since)
+  const elsewhere = recoveryEpoch !== undefined && recoveryEpoch !== origin(context).recoveryEpoch
+  if (waitMs > 0 && !elsewhere) await context.replica.reached(since + 1, waitMs)
+  const commands = elsewhere ? null : since > image.version ? [] : ring.since(since)
   const at = { ...origin(context), fromVersion: since, version: image.version, stateHash: image.stateHash }
   if (commands === null) return { ...at, snapshot: '/api/v1/metadata/sync' }
   return {

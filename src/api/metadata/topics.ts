@@ -3,6 +3,7 @@ import { sortedPosition } from '../../metadata/image.ts'
 import { renderTopicRow } from '../../metadata/render.ts'
 import {
   ListTopicsQuery,
+  NotModified,
   ReadQuery,
   TopicListSchema,
   TopicParams,
@@ -17,7 +18,7 @@ export function topics(app: FastifyInstance, context: Context): void {
   const list = {
     summary: 'Topics by name, without their partitions.',
     querystring: ListTopicsQuery,
-    response: { 200: TopicListSchema },
+    response: { 200: TopicListSchema, 304: NotModified },
   }
   app.get<{ Querystring: ListTopicsQuery }>('/topics', { schema: list }, async ({ query }, reply) => {
     await awaitVersion(context, query)
@@ -37,7 +38,7 @@ export function topics(app: FastifyInstance, context: Context): void {
     summary: 'A topic with its partitions.',
     params: TopicParams,
     querystring: ReadQuery,
-    response: { 200: TopicSchema },
+    response: { 200: TopicSchema, 304: NotModified },
   }
   app.get<{ Params: TopicParams; Querystring: ReadQuery }>(
     '/topics/:name',

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
+import { checkConfig } from '../../metadata/commands/update-topic-config.ts'
 import type { Image } from '../../metadata/image.ts'
 import { renderTopic, type TopicView } from '../../metadata/render.ts'
 import { TopicParams, TopicSchema, UpdateTopicBody, WriteQuery } from '../../protocol/rest/schemas.ts'
@@ -17,20 +18,22 @@ export function updateTopic(app: FastifyInstance, context: Context): void {
   app.patch<Route>('/topics/:name', { schema }, async ({ params, body, query }) => {
     await context.controller.updateTopicConfig(
       params.name,
-      configText(body.config),
+      configOf(body.config),
       query.timeoutMs ?? context.timeoutMs,
     )
     return topicView(context.replica.image, params.name)
   })
 }
 
-/** Config values are text, as in Kafka; numbers and booleans are taken too. */
-export function configText(
+/** Config values are text, as in Kafka; numbers and booleans are taken too. What is wrong anyway never gets to the log. */
+export function configOf(
   config: Readonly<Record<string, string | number | boolean | null>>,
 ): Record<string, string | null> {
-  return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [key, value === null ? null : String(value)]),
-  )
+  const texts = Object.entries(config).map(([key, value]) => [key, value === null ? null : String(value)])
+  const update = Object.fromEntries(texts) as Record<string, string | null>
+  const checked = checkConfig({}, update, Number.MAX_SAFE_INTEGER)
+  if ('rejected' in checked) throw new DmqError(checked.rejected, checked.message)
+  return update
 }
 
 export function topicView(image: Image, name: string): TopicView {

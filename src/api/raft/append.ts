@@ -5,6 +5,7 @@ import { checkEntries } from '../../consensus/message-codec.ts'
 import { AppendAnswer, AppendBody } from '../../protocol/rest/schemas.ts'
 import type { Append } from '../../raft/message.ts'
 import { hasProof } from '../authorization.ts'
+import { commandFault } from '../command-fault.ts'
 import type { Context } from '../context.ts'
 import { envelopeOf } from './envelope.ts'
 
@@ -41,6 +42,7 @@ function appendOf(body: AppendBody): Append {
     type: commandType,
     data: Buffer.from(commandData),
   }))
+  checkCommands(body)
   try {
     checkEntries(body.term, prev, entries)
   } catch (error) {
@@ -53,5 +55,12 @@ function appendOf(body: AppendBody): Append {
     prev,
     entries,
     commit: body.leaderCommit,
+  }
+}
+
+function checkCommands({ entries }: AppendBody): void {
+  for (const [i, { commandType, commandData }] of entries.entries()) {
+    const fault = commandFault(commandType, commandData)
+    if (fault !== null) throw new DmqError('INVALID_REQUEST', `body entries.${i}: ${fault}`)
   }
 }

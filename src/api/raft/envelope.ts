@@ -1,3 +1,4 @@
+import { DmqError } from '../../base/errors.ts'
 import type { Envelope, Message } from '../../raft/message.ts'
 import type { Context } from '../context.ts'
 
@@ -12,6 +13,12 @@ export function envelopeOf(
   message: Message,
 ): Envelope {
   const { clusterId, voters } = consensus.status()
+  const uuid = voters.find(voter => voter.id === nodeId)?.uuid
+  // On a stream this is a peer's word that our disk is the wrong one, and ends the process. Here it may be a slip.
+  if (body.voterUuid !== undefined && body.voterUuid !== uuid) {
+    const text = `voterUuid ${body.voterUuid} was given, the log of node ${nodeId} records ${uuid ?? 'none yet'} for it`
+    throw new DmqError('VOTER_MISMATCH', `the message is refused: ${text}`)
+  }
   return {
     from,
     to: nodeId,

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import { DmqError } from '../../base/errors.ts'
+import { DmqError, messageOf } from '../../base/errors.ts'
 import type { StorageUpdate } from '../../broker/metadata-copy.ts'
 import { StorageUpdateAnswer, StorageUpdateBody } from '../../protocol/rest/schemas.ts'
 import { hasProof } from '../authorization.ts'
+import { commandFault } from '../command-fault.ts'
 import type { StorageContext } from '../storage-context.ts'
 
 export function storageMetadata(app: FastifyInstance, { broker, key, clock }: StorageContext): void {
@@ -19,6 +20,19 @@ export function storageMetadata(app: FastifyInstance, { broker, key, clock }: St
         'this endpoint needs a proof of the cluster key in the Authorization header (scheme DMQ-Cluster)',
       )
     }
-    return broker.receiveUpdate(request.body as StorageUpdate)
+    checkCommands(request.body)
+    try {
+      return broker.receiveUpdate(request.body as StorageUpdate)
+    } catch (error) {
+      if (error instanceof DmqError || request.body.snapshot === undefined) throw error
+      throw new DmqError('INVALID_REQUEST', `body snapshot: ${messageOf(error)}`)
+    }
   })
+}
+
+function checkCommands({ commands = [] }: StorageUpdateBody): void {
+  for (const [i, { commandType, commandData }] of commands.entries()) {
+    const fault = commandFault(commandType, commandData)
+    if (fault !== null) throw new DmqError('INVALID_REQUEST', `body commands.${i}: ${fault}`)
+  }
 }

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
@@ -20,6 +21,7 @@ export const PARTITIONS_PER_REQUEST_MAX = 10_000
 
 export function decide(image: Image, command: CreateTopicCommand, { time }: Moment): Decision {
   const { topicName: name, topicId: id, assignments } = command
+  assert(typeof id === 'string', 'a topic has an id')
   const fault = topicNameFault(name)
   if (fault !== null) return reject('INVALID_TOPIC', fault)
   const like = image.topicLike(name)

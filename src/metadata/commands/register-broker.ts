@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.ts'
 import { type Broker, type BrokerRegistration, registrationOf } from '../broker.ts'
 import { canonical } from '../canonical.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
@@ -16,6 +17,7 @@ export type RegisterBrokerCommand = BrokerRegistration & {
 }
 
 export function decide(image: Image, command: RegisterBrokerCommand, moment: Moment): Decision {
+  assert(command.brokerId >= 0 && command.brokerId < 2 ** 31, 'broker ids fit the columns of partitions')
   const before = image.broker(command.brokerId)
   if (before !== undefined && isRepeat(before, command)) return repeat(image, before, command, moment)
   const broker = newBroker(command, moment)

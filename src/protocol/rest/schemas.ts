@@ -24,13 +24,16 @@ const MapOf = <T extends Type.TSchema>(value: T, count: { keyLengthMax: number; 
     maxProperties: count.entriesMax,
   })
 
-export const ErrorBody = Type.Object({
-  error: Type.Object({
-    code: Type.String(),
-    message: Type.String(),
-    details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  }),
-})
+export const ErrorBody = Type.Object(
+  {
+    error: Type.Object({
+      code: Type.String(),
+      message: Type.String(),
+      details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    }),
+  },
+  { description: 'why not' },
+)
 
 // What is sent.
 
@@ -250,6 +253,9 @@ export type BrokerParams = Static<typeof BrokerParams>
 
 // What is answered.
 
+export const NotModified = Type.Null({ description: 'the client has this version already' })
+export const ReadinessSchema = Type.Object({ status: Type.String(), reasons: Type.Array(Type.String()) })
+
 export const PartitionSchema = Type.Object({
   id: Id,
   leader: Nullable(Id),
@@ -276,6 +282,10 @@ const topicRow = {
   modifiedAt: Time,
 }
 export const TopicSchema = Type.Object({ ...topicRow, partitions: Type.Array(PartitionSchema) })
+export const ValidTopicSchema = Type.Object(
+  { valid: Type.Boolean() },
+  { description: 'validateOnly: it could be created' },
+)
 export const TopicListSchema = Type.Object({
   version: Version,
   topics: Type.Array(Type.Object(topicRow)),

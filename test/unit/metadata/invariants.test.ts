@@ -13,7 +13,7 @@ import { History } from './history.ts'
  *     SEED=17 node --test test/unit/metadata/invariants.test.ts
  */
 const SEED = process.env.SEED === undefined ? null : Number(process.env.SEED)
-const RUNS = Number(process.env.RUNS ?? 60)
+const RUNS = Number(process.env.RUNS ?? 40)
 const SEEDS = SEED === null ? Array.from({ length: RUNS }, (_, i) => i + 1) : [SEED]
 const COMMANDS = 250
 

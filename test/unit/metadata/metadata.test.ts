@@ -24,7 +24,10 @@ describe('an entry that makes no sense is rejected on every node, and takes none
       [type, 'null'] as [string, string],
       [type, '{"time":1}'] as [string, string],
       [type, '[]'] as [string, string],
-    ]).filter(([type]) => type !== 'RegisterBrokerCommand'),
+    ]),
+    ['RegisterBrokerCommand', '{"time":1,"brokerId":-1,"incarnationId":null}'],
+    ['RegisterBrokerCommand', '{"time":1,"brokerId":2147483648,"incarnationId":null}'],
+    ['CreateTopicCommand', '{"time":1,"topicName":"x","assignments":[[1]],"config":{}}'],
     ['CreateTopicCommand', '{"time":1,"topicName":"x","topicId":"i","assignments":[[1]]}'],
     ['CreateTopicCommand', '{"time":1,"topicName":"x","topicId":"i","assignments":[null],"config":{}}'],
     [
