@@ -106,9 +106,7 @@ export class StorageNode {
 
   #take(update: StorageUpdate): Outcome {
     const before = this.metadataVersion
-    // Who the controller is was all that this message says; the version in it tells whether something is missing.
-    if (update.updateType === 'CONTROLLER_CHANGED')
-      return this.#copy.clusterId === null || update.version > before ? 'gap' : 'applied'
+    // CONTROLLER_CHANGED is a delta without commands: its version and hash tell whether something is missing or wrong.
     const outcome =
       update.updateType === 'FULL_SNAPSHOT' && update.snapshot !== undefined
         ? this.#copy.applySnapshot(update.clusterId, update.recoveryEpoch, update.snapshot)

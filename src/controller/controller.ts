@@ -6,6 +6,7 @@ import type { HttpClient } from '../io/http-client.ts'
 import type { Random } from '../io/random.ts'
 import type { Broker, BrokerRegistration } from '../metadata/broker.ts'
 import { type Command, encodeCommand } from '../metadata/command.ts'
+import { PARTITIONS_PER_REQUEST_MAX } from '../metadata/commands/create-topic.ts'
 import { isRepeat } from '../metadata/commands/register-broker.ts'
 import type { IsrChange } from '../metadata/commands/update-isr.ts'
 import type { Plan } from '../metadata/decision.ts'
@@ -154,6 +155,10 @@ export class Controller {
         `topic ${topicName} has ${from} partitions; numPartitions is the new total and must be larger, ${numPartitions} was given`,
       )
     }
+    if (added > PARTITIONS_PER_REQUEST_MAX) {
+      const most = `${added} partitions would be added; one request adds at most ${PARTITIONS_PER_REQUEST_MAX}`
+      throw new DmqError('INVALID_PARTITIONS', most)
+    }
     if (assignments !== undefined && assignments.length !== added) {
       throw new DmqError(
         'INVALID_REPLICA_ASSIGNMENT',
@@ -197,6 +202,8 @@ export class Controller {
     const before = this.#parts.replica.image.broker(registration.brokerId)
     const repeat = before !== undefined && isRepeat(before, registration)
     if (before !== undefined && !repeat) await this.#refuseDuplicate(before, registration)
+    // Before the commit: were it applied after the timeout, the session of an earlier process must not count for this one.
+    reign.sessions.heard(registration.brokerId, this.#now())
     await this.#submit({ type: 'RegisterBrokerCommand', ...registration, previousBrokerEpoch }, timeoutMs)
     reign.sessions.heard(registration.brokerId, this.#now())
     return !repeat

@@ -102,10 +102,13 @@ export class Publisher {
     this.#stopped = true
   }
 
-  /** A new incarnation knows nothing yet; a change of status alone changes nothing here. */
+  /** A new incarnation knows nothing yet; the same one may have amended its address. */
   #subscribe(broker: Broker): void {
     const known = this.#subscribers.get(broker.brokerId)
-    if (known !== undefined && known.broker.brokerEpoch === broker.brokerEpoch) return
+    if (known?.broker.brokerEpoch === broker.brokerEpoch) {
+      known.broker = broker
+      return
+    }
     this.#subscribers.set(broker.brokerId, { broker, version: null, busy: false, failures: 0, retryAt: 0 })
   }
 
