@@ -30,7 +30,7 @@ export type AppOptions = {
 
 /** An HTTP server with the rules that hold for every endpoint: one error shape, strict checks, limits, documentation. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const malformed = new MalformedHttp()
+  const malformed = new MalformedHttp(options.metadataVersion)
   const showVersion = (reply: FastifyReply): void => {
     if (!reply.hasHeader('x-metadata-version'))
       void reply.header('x-metadata-version', options.metadataVersion())

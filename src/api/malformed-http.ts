@@ -14,6 +14,11 @@ type ClientError = Error & { code?: string; reason?: string }
 export class MalformedHttp {
   /** To the latest request of each connection; they are answered in order. */
   readonly #responses = new WeakMap<Socket, Response>()
+  readonly #metadataVersion: () => number
+
+  constructor(metadataVersion: () => number) {
+    this.#metadataVersion = metadataVersion
+  }
 
   watch(app: FastifyInstance): void {
     app.addHook('onRequest', (request, reply, done) => {
@@ -30,6 +35,7 @@ export class MalformedHttp {
     const body = JSON.stringify(bodyOf(problemOf(error)))
     socket.end(
       `HTTP/1.1 ${ERRORS.INVALID_REQUEST.status} Bad Request\r\nConnection: close\r\n` +
+        `X-Metadata-Version: ${this.#metadataVersion()}\r\n` +
         `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       () => socket.destroy(),
     )

@@ -31,6 +31,8 @@ export type RaftOptions = {
   /** Each election timeout is longer by a random part of this. */
   readonly electionJitterMs: Milliseconds
   readonly heartbeatIntervalMs: Milliseconds
+  /** How long a commit waits for an append to ride on before a message of its own tells it. */
+  readonly commitNoticeDelayMs: Milliseconds
   readonly appendBytesMax: number
   readonly inflightCountMax: number
   readonly inflightBytesMax: number
@@ -138,6 +140,7 @@ export class Core {
       firstIndex: this.log.lastIndex + 1,
       progress,
       heartbeatAt: this.now,
+      noticeAt: Number.POSITIVE_INFINITY,
       quorumCheckAt: this.now + this.options.electionTimeoutMs,
       uncommittedBytes: 0,
     }

@@ -27,6 +27,7 @@ import {
   receiveSendFailed,
   replicate,
   sendHeartbeats,
+  sendNotices,
 } from './replication.ts'
 
 /**
@@ -141,6 +142,7 @@ function tick(core: Core): void {
     case 'leader':
       if (core.now >= role.quorumCheckAt) checkQuorum(core, role)
       if (core.role === role && core.now >= role.heartbeatAt) sendHeartbeats(core, role)
+      if (core.role === role && core.now >= role.noticeAt) sendNotices(core, role)
       return
     default:
       return unreachable(role)
@@ -222,7 +224,7 @@ function deadline({ role }: Core): Milliseconds {
     case 'candidate':
       return role.campaignAt
     case 'leader':
-      return Math.min(role.heartbeatAt, role.quorumCheckAt)
+      return Math.min(role.heartbeatAt, role.quorumCheckAt, role.noticeAt)
     default:
       return unreachable(role)
   }

@@ -11,10 +11,8 @@ import type { Leader } from './role.ts'
 /** Sends each follower what it lacks, as far as its window allows. Called once per output, so proposals share appends. */
 export function replicate(core: Core): void {
   if (core.role.kind !== 'leader') return
-  for (const [peer, progress] of core.role.progress) {
-    while (sendAppend(core, core.role, peer, progress)) {}
-    tellCommit(core, core.role, peer, progress)
-  }
+  for (const [peer, progress] of core.role.progress) while (sendAppend(core, core.role, peer, progress)) {}
+  scheduleNotices(core, core.role)
 }
 
 /** Sends the next append, if one may go out now. Returns whether another may follow at once. */
@@ -77,11 +75,31 @@ function emitAppend(
   )
 }
 
-function tellCommit(core: Core, leader: Leader, peer: NodeId, progress: Progress): void {
-  const commit = Math.min(core.commit, progress.match)
-  if (progress.state !== 'replicate' || commit <= progress.commitTold) return
-  progress.commitTold = commit
-  core.send(peer, { type: 'commitNotice', term: core.term, session: leader.session, commit })
+/**
+ * Followers learn of a commit with the next append. Under load one follows at once; a notice for each commit would cost
+ * every follower a wake-up per write, and a lone client half of its speed. So a notice waits a little for an append.
+ */
+function scheduleNotices(core: Core, leader: Leader): void {
+  if (leader.noticeAt !== Number.POSITIVE_INFINITY || !untold(core, leader).next().value) return
+  leader.noticeAt = core.now + core.options.commitNoticeDelayMs
+  if (core.options.commitNoticeDelayMs === 0) sendNotices(core, leader)
+}
+
+export function sendNotices(core: Core, leader: Leader): void {
+  leader.noticeAt = Number.POSITIVE_INFINITY
+  for (const [peer, progress] of untold(core, leader)) {
+    const commit = Math.min(core.commit, progress.match)
+    progress.commitTold = commit
+    core.send(peer, { type: 'commitNotice', term: core.term, session: leader.session, commit })
+  }
+}
+
+/** Followers that hold more committed entries than they were told of. */
+function* untold(core: Core, leader: Leader): Generator<[NodeId, Progress]> {
+  for (const [peer, progress] of leader.progress) {
+    const behind = progress.commitTold < Math.min(core.commit, progress.match)
+    if (progress.state === 'replicate' && behind) yield [peer, progress]
+  }
 }
 
 export function receiveEntriesRead(core: Core, request: ReadRequest, entries: readonly Entry[]): void {

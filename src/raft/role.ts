@@ -38,6 +38,8 @@ export type Leader = {
   firstIndex: number
   progress: Map<NodeId, Progress>
   heartbeatAt: Milliseconds
+  /** When followers are told of commits that no append has told them; infinite while there are none. */
+  noticeAt: Milliseconds
   quorumCheckAt: Milliseconds
   /** Bytes of entries that are proposed and not committed: bounded, so a minority does not grow without end. */
   uncommittedBytes: number

@@ -178,6 +178,7 @@ function raftOptions(options: Options, services: Services, id: number, identity:
     electionTimeoutMs: services.electionTimeoutMs ?? options.electionTimeoutMs!,
     electionJitterMs: options.electionJitterMs!,
     heartbeatIntervalMs: options.raftHeartbeatMs!,
+    commitNoticeDelayMs: 2,
     appendBytesMax: 256 * KIB,
     inflightCountMax: 256,
     inflightBytesMax: 4 * MIB,

@@ -195,6 +195,23 @@ test('a write at another node is 503 and names the controller', async () => {
     ['POST', '/brokers', { brokerId: 5, host: 'localhost', port: 19_999 }],
     ['DELETE', '/brokers/101', undefined],
     ['POST', '/heartbeat/101', { brokerId: 101, timestamp: 0, metadataVersion: 0 }],
+    [
+      'POST',
+      '/partitions/alter',
+      {
+        brokerId: 101,
+        brokerEpoch: 0,
+        changes: [
+          {
+            topic: topicName,
+            partition: 0,
+            leaderEpoch: 0,
+            partitionEpoch: 0,
+            newIsr: [{ brokerId: 101, brokerEpoch: 0 }],
+          },
+        ],
+      },
+    ],
   ]
   await unchanged([controller], async () => {
     for (const [method, path, body] of writes) {
@@ -405,7 +422,9 @@ test('a config key is set, kept, and with null returned to its default; all keys
 
 test('a deleted topic is gone, and its name is free', async () => {
   const { topicName, topicId } = await created()
-  const deleted = await write('DELETE', `/topics/${topicName}`)
+  const deleted = await at(controller, 'DELETE', `/topics/${topicName}`, undefined, {
+    'content-type': 'application/json',
+  })
   assert.deepEqual([deleted.status, deleted.body], [204, null])
   for (const suffix of ['', '/partitions/0', '/partitions/0/leader'])
     assertError(await at(controller, 'GET', `/topics/${topicName}${suffix}`), 'UNKNOWN_TOPIC')

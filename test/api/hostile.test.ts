@@ -570,6 +570,7 @@ refused('what is not HTTP is 400 in the one error shape', async () => {
     for (const [what, text] of Object.entries(NOT_HTTP)) {
       const { answers } = await exchange(node, text)
       assert.deepEqual([what, ...answers.map(({ status }) => status)], [what, 400])
+      assert.ok(Number(answers[0]!.headers.get('x-metadata-version')) > 0, what)
       assertError(answers[0]!, 'INVALID_REQUEST')
     }
   }

@@ -60,6 +60,7 @@ class Run {
     this.chance = new Chance(seed + 1_000_000)
     this.cluster = Cluster.empty(seed, size, {
       tailBytesMax: this.chance.pick([0, 300, 100_000]),
+      commitNoticeDelayMs: this.chance.pick([0, 2, 20]),
       appendBytesMax: this.chance.pick([1, 150, 4096]),
       inflightCountMax: this.chance.pick([1, 2, 8]),
       uncommittedBytesMax: 2000,

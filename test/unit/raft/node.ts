@@ -197,6 +197,7 @@ export class Node {
 const DEFAULTS = {
   ...TIMING,
   newClusterId: CLUSTER_ID,
+  commitNoticeDelayMs: 0,
   appendBytesMax: 4096,
   inflightCountMax: 8,
   inflightBytesMax: 65_536,

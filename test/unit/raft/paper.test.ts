@@ -568,6 +568,35 @@ describe('replication (section 5.3)', () => {
     follower.receive(1, notice!)
     assert.equal(follower.applied, 2)
   })
+
+  test('a commit waits for an append to ride on, and is told by itself when none comes', () => {
+    const leader = leaderOf(3, { commitNoticeDelayMs: 2 })
+    leader.taken()
+    leader.receive(2, acknowledgement(leader, 2))
+    leader.persist()
+    leader.propose('a')
+    assert.deepEqual(
+      leader
+        .taken()
+        .flatMap(message => (message.type === 'append' && message.to === 2 ? [message.commit] : [])),
+      [2],
+    )
+    leader.elapse(2)
+    assert.equal(
+      leader.taken().some(message => message.type === 'commitNotice'),
+      false,
+    )
+    leader.receive(2, acknowledgement(leader, 3))
+    leader.persist()
+    assert.equal(leader.status.commit, 3)
+    assert.equal(
+      leader.taken().some(message => message.type === 'commitNotice'),
+      false,
+    )
+    leader.elapse(2)
+    const notice = leader.taken().find(message => message.type === 'commitNotice')
+    assert.deepEqual([notice?.to, notice?.commit], [2, 3])
+  })
 })
 
 describe('pipelining and flow control', () => {
