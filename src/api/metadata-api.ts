@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { DmqError } from '../base/errors.ts'
 import { STREAM_PATH } from '../io/node-network.ts'
 import { createApp } from './app.ts'
 import type { Context } from './context.ts'
@@ -60,6 +61,7 @@ export async function metadataApi(context: Context, options: MetadataApiOptions)
   await app.register(
     async scope => {
       keepRawJson(scope)
+      refuseIdempotencyKeys(scope)
       forwardWrites(scope, context)
       for (const endpoint of METADATA) endpoint(scope, context)
     },
@@ -74,6 +76,16 @@ export async function metadataApi(context: Context, options: MetadataApiOptions)
   )
   health(app, readiness)
   return app
+}
+
+/** Taking the header and not keeping its promise would be worse than not taking it. */
+function refuseIdempotencyKeys(scope: FastifyInstance): void {
+  scope.addHook('onRequest', (request, _, done) => {
+    if (request.headers['idempotency-key'] === undefined) return done()
+    const message =
+      'Idempotency-Key is not kept by this release; leave it out, and look before repeating a write'
+    done(new DmqError('INVALID_REQUEST', message))
+  })
 }
 
 /** Whoever asked the wrong node learns which is the right one. */

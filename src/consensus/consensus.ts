@@ -87,6 +87,7 @@ export class Consensus {
 
   /** Resolves when the entry is applied on this node. Rejects with NOT_CONTROLLER, OVERLOADED or COMMIT_TIMEOUT. */
   propose(type: string, data: Uint8Array, timeoutMs: number): Promise<Committed> {
+    if (this.#stopped) return Promise.reject(stopping())
     const token = ++this.#lastToken
     const done = deferred<Committed>()
     this.#proposed.set(token, done)
@@ -101,6 +102,7 @@ export class Consensus {
 
   /** A message that came as a request: resolves with the reply to it. Rejects when it is refused. */
   request(envelope: Envelope): Promise<Message> {
+    if (this.#stopped) return Promise.reject(stopping())
     const via = ++this.#lastToken
     const done = deferred<Message>()
     this.#requests.set(via, done)
@@ -116,7 +118,7 @@ export class Consensus {
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
-    const error = new DmqError('NOT_CONTROLLER', 'the node is stopping')
+    const error = stopping()
     for (const done of this.#proposed.values()) done.reject(error)
     for (const { done } of this.#pending.values()) done.reject(error)
     for (const done of this.#requests.values()) done.reject(error)
@@ -301,6 +303,10 @@ export class Consensus {
     this.stop()
     this.#parts.events.fatal(error)
   }
+}
+
+function stopping(): DmqError {
+  return new DmqError('NOT_CONTROLLER', 'the node is stopping')
 }
 
 function notController(why = 'this node is not the controller'): DmqError {

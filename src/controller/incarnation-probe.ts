@@ -1,3 +1,4 @@
+import { httpUrl } from '../base/http-url.ts'
 import type { HttpClient } from '../io/http-client.ts'
 import type { Broker } from '../metadata/broker.ts'
 
@@ -12,7 +13,7 @@ export async function liveIncarnation(
   { host, port }: Broker,
 ): Promise<string | 'gone' | 'silent'> {
   try {
-    const url = `http://${host}:${port}/api/v1/storage/status`
+    const url = `${httpUrl(host, port)}/api/v1/storage/status`
     const answer = await http.send({ method: 'GET', url, timeoutMs: PROBE_TIMEOUT_MS })
     const { incarnationId } = (answer.body ?? {}) as { incarnationId?: unknown }
     return typeof incarnationId === 'string' ? incarnationId : 'silent'

@@ -1,4 +1,5 @@
 import { messageOf } from '../base/errors.ts'
+import { httpUrl } from '../base/http-url.ts'
 import type { Clock } from '../io/clock.ts'
 import { authorize, type ClusterKey } from '../io/cluster-key.ts'
 import type { HttpClient } from '../io/http-client.ts'
@@ -132,7 +133,7 @@ export class Publisher {
 
   async #exchange(subscriber: Subscriber): Promise<void> {
     const { host, port } = subscriber.broker
-    const url = `http://${host}:${port}${STORAGE_METADATA_PATH}`
+    const url = `${httpUrl(host, port)}${STORAGE_METADATA_PATH}`
     const body = JSON.stringify(this.#update(subscriber))
     const authorization = authorize(this.#key, this.#clock.epoch(), {
       method: 'POST',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { FatalError, lineOf } from '../base/errors.ts'
+import { httpUrl } from '../base/http-url.ts'
 
 /** One process of the cluster, as `services.json` names it. */
 export type Service = {
@@ -71,7 +72,7 @@ function service(value: unknown, pairKey: string, at: string): Service {
   const rack = item.rack === undefined ? null : text(item.rack, `${at}.rack`)
   const pairedId =
     item[pairKey] === undefined ? null : wholeNumber(item[pairKey], `${at}.${pairKey}`, 0, 2 ** 31 - 1)
-  return { id, host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, rack, pairedId }
+  return { id, host, port, url: httpUrl(host, port), rack, pairedId }
 }
 
 /** From `url`, or `host` and `port`; where both are given they must agree. */

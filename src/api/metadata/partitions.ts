@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
-import { PARTITIONS_PER_REQUEST_MAX } from '../../metadata/commands/create-topic.ts'
 import type { PartitionView } from '../../metadata/render.ts'
 import {
   CreatePartitionsBody,
@@ -26,7 +25,6 @@ export function partitions(app: FastifyInstance, context: Context): void {
   }
   type Increase = { Params: TopicParams; Body: CreatePartitionsBody; Querystring: WriteQuery }
   app.post<Increase>('/topics/:name/partitions', { schema: increase }, async ({ params, body, query }) => {
-    checkAdded(context, params.name, body)
     await context.controller.createPartitions(
       { topicName: params.name, ...body },
       query.timeoutMs ?? context.timeoutMs,
@@ -61,17 +59,6 @@ export function partitions(app: FastifyInstance, context: Context): void {
       const view = leaderView(context, params)
       return notModified(context, reply) ? reply.status(304).send() : view
     },
-  )
-}
-
-/** Before the partitions are placed: what a million of them come to is no entry for the log. */
-function checkAdded({ replica }: Context, name: string, { numPartitions }: CreatePartitionsBody): void {
-  const from = replica.image.topic(name)?.rows.length ?? 0
-  if (numPartitions - from <= PARTITIONS_PER_REQUEST_MAX) return
-  throw new DmqError(
-    'INVALID_PARTITIONS',
-    `topic ${name} has ${from} partitions; one request adds at most ${PARTITIONS_PER_REQUEST_MAX}, so numPartitions is ` +
-      `at most ${from + PARTITIONS_PER_REQUEST_MAX}, ${numPartitions} was given`,
   )
 }
 
