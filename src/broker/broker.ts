@@ -51,7 +51,7 @@ export class StorageNode {
   #stopping = false
   #lastRefusal = ''
   #expanding = false
-  #heartbeatUnderWay = false
+  #turning = false
 
   constructor(options: StorageNodeOptions, parts: StorageNodeParts) {
     this.#options = options
@@ -142,25 +142,23 @@ export class StorageNode {
 
   /** One turn: find the controller if it is unknown, register if that is due, else heartbeat. Never throws. */
   async #turn(): Promise<void> {
-    if (this.#heartbeatUnderWay) return
-    this.#heartbeatUnderWay = true
+    if (this.#turning) return
+    this.#turning = true
+    const controller = await this.#currentController()
     try {
-      const controller = await this.#currentController()
-      if (controller === null) return this.#wakeAfterTurn(RETRY_MS)
-      if (this.#brokerEpoch === null) await this.#register(controller)
-      if (this.#brokerEpoch !== null) await this.#heartbeat(controller, false)
-      const due = this.#brokerEpoch === null || this.#status !== 'ONLINE'
-      this.#wakeAfterTurn(due ? RETRY_MS : this.#options.heartbeatIntervalMs)
+      if (controller !== null && this.#brokerEpoch === null) await this.#register(controller)
+      if (controller !== null && this.#brokerEpoch !== null) await this.#heartbeat(controller, false)
     } catch (error) {
-      this.#lost(messageOf(error))
-      this.#wakeAfterTurn(RETRY_MS)
-    } finally {
-      this.#heartbeatUnderWay = false
+      this.#lost(controller, messageOf(error))
     }
+    this.#turning = false
+    const settled = this.#brokerEpoch !== null && this.#status === 'ONLINE' && this.#knowsController()
+    this.#wake(settled ? this.#options.heartbeatIntervalMs : RETRY_MS)
   }
 
-  #wakeAfterTurn(delayMs: number): void {
-    this.#wake(delayMs)
+  #knowsController(): boolean {
+    const { controller } = this.#copy
+    return controller !== null && controller.url !== ''
   }
 
   async #currentController(): Promise<KnownController | null> {
@@ -171,9 +169,10 @@ export class StorageNode {
     return found
   }
 
-  #lost(reason: string): void {
-    const url = this.#copy.controller?.url ?? ''
-    if (url !== '') this.#parts.events.controllerLost({ url, reason })
+  /** Who did not answer is forgotten, unless a push has named another controller in the meantime. */
+  #lost(asked: KnownController | null, reason: string): void {
+    if (asked === null || this.#copy.controller?.url !== asked.url) return
+    this.#parts.events.controllerLost({ url: asked.url, reason })
     this.#copy.forgetController()
   }
 
