@@ -2,6 +2,7 @@ import type { ConsensusEvents, Leadership } from '../consensus/consensus.ts'
 import type { ControllerEvents } from '../controller/events.ts'
 import type { Refusal } from '../raft/io.ts'
 import type { Log } from './logger.ts'
+import type { MetadataNodeEvents } from './metadata-node.ts'
 
 /** What a metadata node's log says of elections: one line per thing that happened, not per message. */
 export function leadershipStory(log: Log): (leadership: Leadership) => void {
@@ -27,6 +28,24 @@ export function refusalStory(log: Log): ConsensusEvents['refused'] {
     if (told.size > 1_000) told.clear()
     told.add(key)
     log('warn', 'refused', `refuses a message of node ${from}: ${text}`, { from, reason })
+  }
+}
+
+/** Connections, and what came over them that could not be read. */
+export function peerStory(
+  log: Log,
+): Pick<MetadataNodeEvents, 'connected' | 'disconnected' | 'unreadable' | 'tornWriteCut'> {
+  return {
+    connected: nodeId => log('debug', 'peer.connected', `connected to metadata node ${nodeId}`, { nodeId }),
+    disconnected: (nodeId, reason) =>
+      log('info', 'peer.lost', `lost the connection to metadata node ${nodeId}: ${reason}`, {
+        nodeId,
+        reason,
+      }),
+    unreadable: (from, reason) =>
+      log('warn', 'refused', `a message of node ${from} is not readable: ${reason}`, { from }),
+    tornWriteCut: ({ path, offset, copy }) =>
+      log('warn', 'refused', `cut an unfinished write off ${path} at ${offset}; kept as ${copy}`),
   }
 }
 

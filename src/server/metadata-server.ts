@@ -4,11 +4,8 @@ import { listen } from '../api/app.ts'
 import { metadataApi } from '../api/metadata-api.ts'
 import type { Readiness } from '../api/operations/health.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
-import { Consensus, type Leadership } from '../consensus/consensus.ts'
-import { decodeEnvelope, encodeEnvelope } from '../consensus/message-codec.ts'
-import { Peers } from '../consensus/peers.ts'
+import type { Leadership } from '../consensus/consensus.ts'
 import { Controller } from '../controller/controller.ts'
-import { Replica } from '../controller/replica.ts'
 import type { FrameSocket } from '../io/frame-socket.ts'
 import { HttpClient } from '../io/http-client.ts'
 import { nodeClock } from '../io/node-clock.ts'
@@ -16,12 +13,12 @@ import { nodeDisk } from '../io/node-disk.ts'
 import { NodeNetwork, STREAM_PATH } from '../io/node-network.ts'
 import { nodeRandom } from '../io/node-random.ts'
 import { LockFile } from '../log/lock-file.ts'
-import { SegmentedLog } from '../log/segmented-log.ts'
 import type { RaftOptions } from '../raft/core.ts'
 import { requireClusterKey } from './cluster-key.ts'
 import { type Identity, openIdentity } from './identity.ts'
-import { createLogger, type Log } from './logger.ts'
-import { controllerStory, leadershipStory, refusalStory } from './metadata-events.ts'
+import { createLogger } from './logger.ts'
+import { controllerStory, leadershipStory, peerStory, refusalStory } from './metadata-events.ts'
+import { MetadataNode } from './metadata-node.ts'
 import type { Options } from './options.ts'
 import type { Server } from './process.ts'
 import { readServices, type Service, type Services } from './services.ts'
@@ -48,26 +45,18 @@ export async function startMetadataServer(
   const folder = options.dataDir ?? join('.dmq', `metadata-${self.id}`)
   const lock = LockFile.acquire(nodeDisk, folder)
   const identity = openIdentity(nodeDisk, nodeRandom, folder, 'metadata', self.id)
-  const owner = `metadata-${self.id} ${identity.directoryUuid}`
-  const raftLog = await SegmentedLog.open({ disk: nodeDisk, folder: join(folder, 'raft'), owner })
-  if (raftLog.torn !== null)
-    log(
-      'warn',
-      'refused',
-      `cut an unfinished write off ${raftLog.torn.path} at ${raftLog.torn.offset}; kept as ${raftLog.torn.copy}`,
-    )
-
   const http = new HttpClient()
-  const replica = new Replica(nodeClock)
-  const network = new NodeNetwork(self.id, key)
   const tellLeadership = leadershipStory(log)
   const tellRefusal = refusalStory(log)
-  const consensus: Consensus = new Consensus(raftOptions(options, services, self.id, identity), {
-    log: raftLog,
-    clock: nodeClock,
-    stateMachine: replica,
-    send: envelope => peers.send(envelope.to, encodeEnvelope(envelope)),
-    events: {
+  const network = new NodeNetwork(self.id, key)
+  const targets = services.metadata
+    .filter(({ id }) => id !== self.id)
+    .map(({ id, host, port }) => ({ nodeId: id, host, port }))
+  const node: MetadataNode = await MetadataNode.open(
+    { raft: raftOptions(options, services, self.id, identity), folder, targets },
+    { disk: nodeDisk, clock: nodeClock, network },
+    {
+      ...peerStory(log),
       changed(leadership) {
         tellLeadership(leadership)
         controller.leadershipChanged(leadership)
@@ -78,25 +67,8 @@ export async function startMetadataServer(
       },
       fatal,
     },
-  })
-  const receive = (from: number, bytes: Buffer): void => receiveFrame(consensus, log, from, bytes)
-  const targets = services.metadata
-    .filter(({ id }) => id !== self.id)
-    .map(({ id, host, port }) => ({ nodeId: id, host, port }))
-  const peers = new Peers(network, nodeClock, targets, {
-    frame: receive,
-    connected(nodeId) {
-      log('debug', 'peer.connected', `connected to metadata node ${nodeId}`, { nodeId })
-      consensus.sendFailed(nodeId)
-    },
-    disconnected(nodeId, reason) {
-      log('info', 'peer.lost', `lost the connection to metadata node ${nodeId}: ${reason}`, {
-        nodeId,
-        reason,
-      })
-      consensus.sendFailed(nodeId)
-    },
-  })
+  )
+  const { consensus, replica } = node
   const url = self.url
   const controller = new Controller(
     { nodeId: self.id, url, sessionTimeoutMs: options.sessionTimeoutMs! },
@@ -126,7 +98,7 @@ export async function startMetadataServer(
       return void socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     const events = {
       opened: (s: FrameSocket) => void streams.add(s),
-      frame: receive,
+      frame: (from: number, bytes: Buffer) => node.frame(from, bytes),
       closed: (s: FrameSocket) => void streams.delete(s),
     }
     network.accept(request, socket as Socket, head, events)
@@ -141,12 +113,11 @@ export async function startMetadataServer(
   return {
     async stop() {
       controller.stop()
-      consensus.stop()
-      peers.close()
+      node.stop()
       for (const stream of streams) stream.close()
       await app.close()
       await http.close()
-      await raftLog.close()
+      await node.close()
       lock.release()
       log('info', 'stopped', 'stopped')
     },
@@ -185,16 +156,6 @@ function raftOptions(options: Options, services: Services, id: number, identity:
     uncommittedBytesMax: 64 * MIB,
     tailBytesMax: 16 * MIB,
     random: nodeRandom.fraction,
-  }
-}
-
-/** Frames come from nodes that proved the cluster key; one that does not decode is a newer release, or a bug. */
-function receiveFrame(consensus: Consensus, log: Log, from: number, bytes: Buffer): void {
-  try {
-    const envelope = decodeEnvelope(bytes)
-    if (envelope.from === from) consensus.receive(envelope)
-  } catch (error) {
-    log('warn', 'refused', `a message of node ${from} is not readable: ${messageOf(error)}`, { from })
   }
 }
 
