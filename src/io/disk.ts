@@ -22,6 +22,8 @@ export interface Disk {
   rename(from: string, to: string): void
   remove(path: string): void
   syncFolder(path: string): void
+  /** Room on the device that the path is on, for this process, in bytes. */
+  freeBytes(path: string): number
 }
 
 export interface DiskFile {

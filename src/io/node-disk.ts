@@ -29,6 +29,10 @@ export const nodeDisk: Disk = {
   rename: (from, to) => fs.renameSync(from, to),
   remove: path => fs.unlinkSync(path),
   syncFolder,
+  freeBytes(path) {
+    const { bavail, bsize } = fs.statfsSync(path)
+    return bavail * bsize
+  },
 }
 
 function writeSynced(path: string, flags: 'w' | 'wx', bytes: Uint8Array): void {

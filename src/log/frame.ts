@@ -9,12 +9,12 @@ import { ByteReader, MalformedBytes, readU64, writeU64 } from '../base/bytes.ts'
  *  0  u32  bytes of the whole frame, a multiple of 8
  *  4  u32  chain: CRC-32 of everything behind this field, seeded with the chain value of the frame before
  *  8  u64  batch: number of the frame, grows by one from frame to frame, across segments
- * 16  u64  truncateFrom: records from this index on are void; 0 = none
+ * 16  u64  truncateFrom: records from this index on are void; 0 = none. In a reset: all are, and the next one has this index
  * 24  u64  first index of the records in this frame; 0 = no records
  * 32  u32  number of records
  * 36  u32  bytes of the state, 0xFFFFFFFF = the frame carries none
  * 40  u16  mask, XORed over everything from 48 on, two bytes at a time
- * 42  u8   part: 1 = the first of its batch, 2 = the last, 3 = both, which is nearly always so
+ * 42  u8   bits: 1 = the first of its batch, 2 = the last (nearly always both), 4 = a reset
  * 43  u8   0xFF
  * 44  u32  CRC-32 of the header, 0 to 3 and 8 to 43
  * 48  state, then the records: each u32 length, u32 CRC-32, payload; then 0xFF up to a multiple of 8
@@ -28,6 +28,7 @@ export type Frame = {
   readonly batch: number
   readonly first: boolean
   readonly last: boolean
+  readonly reset: boolean
   readonly truncateFrom: number
   readonly firstIndex: number
   readonly records: readonly Buffer[]
@@ -50,6 +51,7 @@ export const RECORD_HEADER_BYTES = 8
 const NO_STATE = 0xffff_ffff
 const FIRST = 1
 const LAST = 2
+const RESET = 4
 
 export function frameBytes(frame: Pick<Frame, 'records' | 'state'>): number {
   let bytes = HEADER_BYTES + (frame.state?.length ?? 0)
@@ -67,7 +69,7 @@ export function encodeFrame(frame: Frame, chainBefore: number, position: number)
   writeU64(buffer, frame.records.length === 0 ? 0 : frame.firstIndex, 24)
   buffer.writeUInt32LE(frame.records.length, 32)
   buffer.writeUInt32LE(frame.state?.length ?? NO_STATE, 36)
-  buffer[42] = (frame.first ? FIRST : 0) | (frame.last ? LAST : 0)
+  buffer[42] = (frame.first ? FIRST : 0) | (frame.last ? LAST : 0) | (frame.reset ? RESET : 0)
   buffer[43] = 0xff
   const located = writeBody(buffer, frame)
   const mask = chooseMask(buffer, position)
@@ -203,6 +205,7 @@ function readBody(frame: Buffer) {
   return {
     first: (frame[42]! & FIRST) !== 0,
     last: (frame[42]! & LAST) !== 0,
+    reset: (frame[42]! & RESET) !== 0,
     truncateFrom: readU64(frame, 16),
     firstIndex: readU64(frame, 24),
     records,

@@ -8,10 +8,13 @@ export type Location = {
   readonly mask: number
 }
 
+const COLUMNS = 3
+
 /** Where each record lies: twelve bytes a record. Masked frames are so rare that their masks live apart. */
 export class LocationTable {
-  readonly #segments: Segment[] = []
-  #columns = new Uint32Array(3 * 1024)
+  #segments: Segment[] = []
+  /** Of each record: sequence of its segment, offset, bytes. */
+  #columns = new Uint32Array(COLUMNS * 1024)
   readonly #masks = new Map<number, number>()
   #first = 1
   #count = 0
@@ -25,7 +28,7 @@ export class LocationTable {
   }
 
   addSegment(segment: Segment): void {
-    if (this.#segments.length === 0 && this.#count === 0) this.#first = segment.header.baseIndex
+    if (this.#segments.length === 0) this.#first = segment.header.baseIndex
     this.#segments.push(segment)
   }
 
@@ -35,9 +38,9 @@ export class LocationTable {
 
   /** Notes where the next record lies. */
   add({ segment, offset, bytes, mask }: Location): void {
-    if ((this.#count + 1) * 3 > this.#columns.length) this.#grow()
-    const at = this.#count * 3
-    this.#columns[at] = segment.header.sequence - this.#segments[0]!.header.sequence
+    if ((this.#count + 1) * COLUMNS > this.#columns.length) this.#grow()
+    const at = this.#count * COLUMNS
+    this.#columns[at] = segment.header.sequence
     this.#columns[at + 1] = offset
     this.#columns[at + 2] = bytes
     if (mask !== 0) this.#masks.set(this.#first + this.#count, mask)
@@ -47,6 +50,15 @@ export class LocationTable {
   truncate(from: number): void {
     for (const index of this.#masks.keys()) if (index >= from) this.#masks.delete(index)
     this.#count = Math.max(0, Math.min(this.#count, from - this.#first))
+    // Of the records before these, only what later ones replaced may be gone with its segment.
+    this.#first = Math.min(this.#first, from)
+  }
+
+  /** Begins anew: the next record has this index. */
+  reset(next: number): void {
+    this.#masks.clear()
+    this.#count = 0
+    this.#first = next
   }
 
   at(index: number): Location {
@@ -54,17 +66,36 @@ export class LocationTable {
       index >= this.#first && index <= this.lastIndex,
       `record ${index} is in ${this.#first}-${this.lastIndex}`,
     )
-    const at = (index - this.#first) * 3
+    const at = (index - this.#first) * COLUMNS
     return {
-      segment: this.#segments[this.#columns[at]!]!,
+      segment: this.#segments[this.#columns[at]! - this.#segments[0]!.header.sequence]!,
       offset: this.#columns[at + 1]!,
       bytes: this.#columns[at + 2]!,
       mask: this.#masks.get(index) ?? 0,
     }
   }
 
+  /** Forgets the segments that nothing from record `index` on rests on, and returns them, oldest first. */
+  dropBefore(index: number): Segment[] {
+    const first = Math.max(index, this.#first)
+    const wanted = first > this.lastIndex ? this.#segments.at(-1)! : this.at(first).segment
+    const kept = this.#segments.findLast(
+      ({ header, beginsBatch }) => beginsBatch && header.sequence <= wanted.header.sequence,
+    )!
+    const dropped = this.#segments.filter(segment => segment.header.sequence < kept.header.sequence)
+    if (dropped.length === 0) return dropped
+    let gone = 0
+    while (gone < this.#count && this.#columns[gone * COLUMNS]! < kept.header.sequence) gone += 1
+    this.#columns = this.#columns.slice(gone * COLUMNS)
+    this.#first += gone
+    this.#count -= gone
+    for (const masked of this.#masks.keys()) if (masked < this.#first) this.#masks.delete(masked)
+    this.#segments = this.#segments.slice(dropped.length)
+    return dropped
+  }
+
   #grow(): void {
-    const larger = new Uint32Array(this.#columns.length * 2)
+    const larger = new Uint32Array(Math.max(COLUMNS * 1024, this.#columns.length * 2))
     larger.set(this.#columns)
     this.#columns = larger
   }

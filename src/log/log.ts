@@ -19,11 +19,18 @@ export interface Log {
   append(batch: Batch): Promise<void>
   /** Records from `from` to `to`: at least one, then while they fit in `bytesMax`. Throws {@link DamagedLog}. */
   read(from: number, to: number, bytesMax: number): Buffer[]
+  /**
+   * Records before `index` are not wanted any more. What shares a file with later ones stays. Resolves when the rest is
+   * gone for good; a crash before that leaves some of it, never a gap.
+   */
+  dropBefore(index: number): Promise<void>
   /** Waits for what is under way, then releases everything. */
   close(): Promise<void>
 }
 
 export type Batch = {
+  /** All records are void, and the next one has the index behind this one; null = none are. Goes before the rest. */
+  readonly resetTo: number | null
   /** Records from this index on are void; null = none. An index behind the end voids nothing. */
   readonly truncateFrom: number | null
   /** Index of the first record; must follow the last one that is left. */

@@ -35,7 +35,9 @@ import {
  * | last segment: a bad frame without a zero sector                        | refused                               |
  * | a bad frame with a valid frame of the same or a later batch behind it  | refused                               |
  * | a bad frame in an earlier segment                                      | refused                               |
- * | a segment missing, doubled, or not following the chain of the one before | refused                             |
+ * | older segments are gone (dropped behind a snapshot)                    | opened; who needs them must refuse    |
+ * | the oldest segment begins inside a batch (a crash between two drops)   | opened with the rest of the batch     |
+ * | a segment missing in between, doubled, or not following the chain of the one before | refused                  |
  * | record indexes that do not follow each other                           | refused                               |
  * | a damaged segment header                                               | refused                               |
  * | a segment file longer or shorter than its header says                  | refused                               |
@@ -83,8 +85,15 @@ export async function recover(disk: Disk, folder: string, owner: string): Promis
     const path = join(folder, name)
     const bytes = disk.readFile(path)
     const header = checkedHeader(cursor, bytes, path, owner)
+    if (position === 0) beginAt(cursor, header)
     checkSequence(cursor, header, path)
-    const segment: Segment = { header, path, file: disk.open(path, 'existing'), end: SEGMENT_HEADER_BYTES }
+    const segment: Segment = {
+      header,
+      path,
+      file: disk.open(path, 'existing'),
+      beginsBatch: cursor.parts.length === 0,
+      end: SEGMENT_HEADER_BYTES,
+    }
     cursor.table.addSegment(segment)
     const lastFrame = readFrames(cursor, segment, bytes)
     if (newest) await makeDurable(disk, folder, segment, bytes, lastFrame)
@@ -103,7 +112,7 @@ function checkedHeader(cursor: Cursor, bytes: Buffer, path: string, owner: strin
   }
   if ('unknownVersion' in header) {
     throw new DamagedLog(
-      `${path}: log format ${header.unknownVersion}, this release reads format ${FORMAT_VERSION}. Start the release that wrote it.`,
+      `${path}: log format ${header.unknownVersion}, this release reads formats 1 to ${FORMAT_VERSION}. Start the release that wrote it.`,
     )
   }
   if (header.owner !== owner) {
@@ -118,9 +127,17 @@ function checkedHeader(cursor: Cursor, bytes: Buffer, path: string, owner: strin
   return header
 }
 
+/** Segments before the oldest one were dropped: its header says how they ended. */
+function beginAt(cursor: Cursor, header: SegmentHeader): void {
+  cursor.state = header.state
+  cursor.chain = header.chain
+  cursor.nextBatch = header.firstBatch
+  cursor.nextIndex = header.baseIndex
+}
+
 function checkSequence(cursor: Cursor, header: SegmentHeader, path: string): void {
-  const before = cursor.table.segments.at(-1)?.header.sequence ?? 0
-  if (header.sequence !== before + 1) {
+  const before = cursor.table.segments.at(-1)?.header.sequence
+  if (before !== undefined && header.sequence !== before + 1) {
     refuse(cursor, path, 0, `segment ${before + 1} is expected here, this one is ${header.sequence}`)
   }
   const follows =
@@ -148,12 +165,24 @@ function readFrames(cursor: Cursor, segment: Segment, bytes: Buffer): number {
 }
 
 function takeBatch(cursor: Cursor): void {
+  const { segment, position, frame } = cursor.parts[0]!
+  const oldest = segment === cursor.table.segments[0] && position === SEGMENT_HEADER_BYTES
+  if (oldest && !frame.first) beginWith(cursor, frame)
   for (const part of cursor.parts) takeFrame(cursor, part)
   cursor.parts = []
 }
 
+/** The frames before it are gone with their segment, and so are the records that they brought or voided. */
+function beginWith(cursor: Cursor, { firstIndex }: DecodedFrame): void {
+  cursor.table.reset(firstIndex)
+  cursor.nextIndex = firstIndex
+}
+
 function takeFrame(cursor: Cursor, { segment, position, frame }: FoundFrame): void {
-  if (frame.truncateFrom !== 0) {
+  if (frame.reset) {
+    cursor.table.reset(frame.truncateFrom)
+    cursor.nextIndex = frame.truncateFrom
+  } else if (frame.truncateFrom !== 0) {
     cursor.table.truncate(frame.truncateFrom)
     cursor.nextIndex = Math.min(cursor.nextIndex, frame.truncateFrom)
   }

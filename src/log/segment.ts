@@ -20,7 +20,8 @@ import type { DiskFile } from '../io/disk.ts'
  * ```
  */
 export const SEGMENT_HEADER_BYTES = 4096
-export const FORMAT_VERSION = 1
+/** 1: no resets. 2: frames may be resets. */
+export const FORMAT_VERSION = 2
 const MAGIC = Buffer.from('DMQLOG\r\n')
 /** All of a header but the bytes of the owner and of the state. */
 const FIXED_BYTES = 48 + 4 + 1 + 4
@@ -39,6 +40,8 @@ export type Segment = {
   readonly header: SegmentHeader
   readonly path: string
   readonly file: DiskFile
+  /** False when it was begun in the middle of a batch: without the segment before it, it cannot be read. */
+  readonly beginsBatch: boolean
   /** Where the next frame goes. */
   end: number
 }
@@ -80,7 +83,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | { unknownVersion: number } | null {
   if (bytes.length < SEGMENT_HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return null
   const version = bytes.readUInt32LE(8)
-  if (version !== FORMAT_VERSION) return { unknownVersion: version }
+  if (version < 1 || version > FORMAT_VERSION) return { unknownVersion: version }
   if (crc32(bytes.subarray(16, SEGMENT_HEADER_BYTES)) !== bytes.readUInt32LE(12)) return null
   const reader = new ByteReader(bytes.subarray(16, SEGMENT_HEADER_BYTES))
   const sequence = reader.u64()

@@ -34,6 +34,7 @@ const PREPARED = 'prepared.segment'
 
 /** A frame that is on disk, and counts when the last one of its batch is. */
 type WrittenFrame = {
+  readonly resetTo: number | null
   readonly truncateFrom: number | null
   readonly state: Buffer | null
   readonly locations: readonly Location[]
@@ -63,7 +64,7 @@ export class SegmentedLog implements Log {
   static async open(options: SegmentedLogOptions): Promise<SegmentedLog> {
     options.disk.makeFolder(options.folder)
     const log = new SegmentedLog(options, await recover(options.disk, options.folder, options.owner))
-    if (log.#table.segments.length === 0) await log.#roll()
+    if (log.#table.segments.length === 0) await log.#roll(true)
     return log
   }
 
@@ -111,6 +112,7 @@ export class SegmentedLog implements Log {
     const stateMax = stateBytesMax(this.#owner)
     assert((batch.state?.length ?? 0) <= stateMax, `a state has at most ${stateMax} bytes`)
     assert(batch.truncateFrom === null || batch.truncateFrom >= this.firstIndex, 'only what is there is void')
+    if (batch.resetTo !== null) this.#acceptedLast = batch.resetTo
     if (batch.truncateFrom !== null) this.#acceptedLast = Math.min(this.#acceptedLast, batch.truncateFrom - 1)
     if (batch.records.length === 0) return
     assert(
@@ -159,7 +161,7 @@ export class SegmentedLog implements Log {
       const part = { ...rest, records: rest.records.slice(0, count), state: last ? rest.state : null }
       written.push(await this.#writeFrame(part, written.length === 0, last))
       const firstIndex = rest.firstIndex + count
-      rest = { ...rest, truncateFrom: null, firstIndex, records: rest.records.slice(count) }
+      rest = { ...rest, resetTo: null, truncateFrom: null, firstIndex, records: rest.records.slice(count) }
     }
     for (const frame of written) this.#take(frame)
   }
@@ -177,10 +179,12 @@ export class SegmentedLog implements Log {
   async #writeFrame(batch: Batch, first: boolean, last: boolean): Promise<WrittenFrame> {
     const bytes = frameBytes(batch)
     assert(SEGMENT_HEADER_BYTES + bytes <= this.#segmentBytes, `a frame of ${bytes} bytes fits in a segment`)
-    if (this.#segment.end + bytes > this.#segment.header.bytes) await this.#roll()
+    if (this.#segment.end + bytes > this.#segment.header.bytes) await this.#roll(first)
     const segment = this.#segment
     const start = segment.end
-    const frame = { ...batch, truncateFrom: batch.truncateFrom ?? 0, batch: this.#nextBatch, first, last }
+    const reset = batch.resetTo !== null
+    const truncateFrom = batch.resetTo === null ? (batch.truncateFrom ?? 0) : batch.resetTo + 1
+    const frame = { ...batch, reset, truncateFrom, batch: this.#nextBatch, first, last }
     const { buffer, chain, mask, located } = encodeFrame(frame, this.#chain, start)
     await segment.file.writeDurably(buffer, start)
     this.#chain = chain
@@ -188,10 +192,11 @@ export class SegmentedLog implements Log {
     segment.end += bytes
     if (segment.end > segment.header.bytes / 2) void this.#prepareNext()
     const locations = located.map(({ offset, bytes }) => ({ segment, offset: start + offset, bytes, mask }))
-    return { truncateFrom: batch.truncateFrom, state: batch.state, locations }
+    return { resetTo: batch.resetTo, truncateFrom: batch.truncateFrom, state: batch.state, locations }
   }
 
-  #take({ truncateFrom, state, locations }: WrittenFrame): void {
+  #take({ resetTo, truncateFrom, state, locations }: WrittenFrame): void {
+    if (resetTo !== null) this.#table.reset(resetTo + 1)
     if (truncateFrom !== null) this.#table.truncate(truncateFrom)
     for (const location of locations) this.#table.add(location)
     this.#state = state ?? this.#state
@@ -202,7 +207,7 @@ export class SegmentedLog implements Log {
   }
 
   /** Begins the next segment: header on disk first, then its name, and only then frames. */
-  async #roll(): Promise<void> {
+  async #roll(beginsBatch: boolean): Promise<void> {
     const file = await this.#prepareNext()
     this.#preparing = null
     const header: SegmentHeader = {
@@ -218,12 +223,15 @@ export class SegmentedLog implements Log {
     await file.writeDurably(encodeSegmentHeader(header), 0)
     this.#disk.rename(join(this.#folder, PREPARED), path)
     this.#disk.syncFolder(this.#folder)
-    this.#table.addSegment({ header, path, file, end: SEGMENT_HEADER_BYTES })
+    this.#table.addSegment({ header, path, file, beginsBatch, end: SEGMENT_HEADER_BYTES })
   }
 
   #prepareNext(): Promise<DiskFile> {
     this.#preparing ??= prepareSegment(this.#disk, this.#folder, this.#segmentBytes)
-    this.#preparing.catch(() => {})
+    // Too early to despair: when the segment is needed, there may be room for it.
+    this.#preparing.catch(() => {
+      this.#preparing = null
+    })
     return this.#preparing
   }
 
@@ -256,6 +264,15 @@ export class SegmentedLog implements Log {
     throw new DamagedLog(
       `${segment.path}: record ${index} at offset ${start} fails its checksum; the disk is failing`,
     )
+  }
+
+  /** Oldest first, each one for good before the next: what a crash leaves has no gap. */
+  async dropBefore(index: number): Promise<void> {
+    for (const { path, file } of this.#table.dropBefore(index)) {
+      file.close()
+      this.#disk.remove(path)
+      this.#disk.syncFolder(this.#folder)
+    }
   }
 
   close(): Promise<void> {

@@ -13,9 +13,9 @@ function* batchesAfter(length: number, name: string): Generator<Batch> {
     for (let count = 0; count <= 2; count++) {
       const records = Array.from({ length: count }, (_, i) => record(`${name}${next + i}`, 6))
       for (const state of [null, Buffer.from(name)]) {
-        yield { truncateFrom, firstIndex: next, records, state }
+        yield { resetTo: null, truncateFrom, firstIndex: next, records, state }
         // Who appends nothing has no first index to tell.
-        if (count === 0) yield { truncateFrom, firstIndex: 0, records, state }
+        if (count === 0) yield { resetTo: null, truncateFrom, firstIndex: 0, records, state }
       }
     }
   }
@@ -63,12 +63,25 @@ test('any number of batches can be merged, one after the other', () => {
 })
 
 test('the batches that are merged are left as they were', () => {
-  const first: Batch = { truncateFrom: null, firstIndex: 1, records: [record('a'), record('b')], state: null }
-  const second: Batch = { truncateFrom: 2, firstIndex: 2, records: [record('B')], state: Buffer.from('s') }
+  const first: Batch = {
+    resetTo: null,
+    truncateFrom: null,
+    firstIndex: 1,
+    records: [record('a'), record('b')],
+    state: null,
+  }
+  const second: Batch = {
+    resetTo: null,
+    truncateFrom: 2,
+    firstIndex: 2,
+    records: [record('B')],
+    state: Buffer.from('s'),
+  }
   const before = structuredClone([first, second])
   const merged = mergeBatches(first, second)
   assert.deepEqual(structuredClone([first, second]), before)
   assert.deepEqual(merged, {
+    resetTo: null,
     truncateFrom: null,
     firstIndex: 1,
     records: [record('a'), record('B')],

@@ -49,6 +49,13 @@ export class MemoryDisk implements Disk {
     this.#pendingNames = from?.pendingNames ?? []
   }
 
+  /** What {@link freeBytes} tells. */
+  room = Number.POSITIVE_INFINITY
+
+  freeBytes(): number {
+    return this.room
+  }
+
   // The contract.
 
   makeFolder(path: string): void {
@@ -156,6 +163,19 @@ export class MemoryDisk implements Disk {
       durableNames: copyNames(this.#durableNames),
       pendingNames: this.#pendingNames.map(change => ({ ...change, inode: copy(change.inode) })),
     })
+  }
+
+  /** What is on the device under a name that is durable: what no power failure can take. Null if there is no such name. */
+  durableFile(path: string): Buffer | null {
+    return this.#durableNames.get(path)?.durable ?? null
+  }
+
+  /** The durable names in a folder, sorted. */
+  durableList(folder: string): string[] {
+    return [...this.#durableNames.keys()]
+      .filter(path => dirname(path) === folder)
+      .map(path => basename(path))
+      .sort()
   }
 
   /** The number of states that each pending change can be found in after a power failure: 2 for lost or kept. */

@@ -70,7 +70,7 @@ export function record(name: string, bytes = 64): Buffer {
 }
 
 export function batch(firstIndex: number, records: readonly Buffer[], rest: Partial<Batch> = {}): Batch {
-  return { truncateFrom: null, firstIndex, records, state: null, ...rest }
+  return { resetTo: null, truncateFrom: null, firstIndex, records, state: null, ...rest }
 }
 
 /** A batch of any kind that may follow; `below` draws a whole number. */
@@ -80,7 +80,7 @@ export function randomBatch(model: Model, below: (limit: number) => number): Bat
   const firstIndex = Math.min(last, (truncateFrom ?? last + 1) - 1) + 1
   const records = Array.from({ length: below(5) }, () => randomRecord(below))
   const state = below(4) === 0 ? randomRecord(limit => below(Math.min(limit, 1000))) : null
-  return { truncateFrom, firstIndex: records.length === 0 ? 0 : firstIndex, records, state }
+  return { resetTo: null, truncateFrom, firstIndex: records.length === 0 ? 0 : firstIndex, records, state }
 }
 
 function randomRecord(below: (limit: number) => number): Buffer {

@@ -198,16 +198,40 @@ const ROWS: Record<string, () => Promise<void>> = {
     await assertRefused(disk, { file: first, offset: 4096, records: 1, why: /before the newest segment/ })
   },
 
-  'a segment missing, doubled, or not following the chain of the one before': async () => {
+  'older segments are gone (dropped behind a snapshot)': async () => {
+    const { disk, first } = await twoSegments()
+    const whole = await openLog(disk)
+    const before = [3, whole.lastIndex, whole.state, whole.read(3, whole.lastIndex, 1e6)]
+    await whole.close()
+    disk.remove(first)
+    const log = await openLog(disk)
+    assert.deepEqual([log.firstIndex, log.lastIndex, log.state, log.read(3, log.lastIndex, 1e6)], before)
+    await log.append(batch(log.lastIndex + 1, [record('more')]))
+    await log.close()
+  },
+
+  'the oldest segment begins inside a batch (a crash between two drops)': async () => {
+    const disk = new MemoryDisk()
+    const log = await openLog(disk)
+    const records = ['a', 'b', 'c', 'd', 'e'].map(name => record(name, 5000))
+    await log.append(batch(1, records, { state: Buffer.from('term 2') }))
+    await log.append(batch(6, [record('f', 5000)]))
+    await log.close()
+    disk.remove(segmentPaths(disk)[0]!)
+    const opened = await openLog(disk)
+    assert.deepEqual([opened.firstIndex, opened.lastIndex, opened.state?.toString()], [3, 6, 'term 2'])
+    assert.deepEqual(opened.read(3, 6, 1e6), [...records.slice(2), record('f', 5000)])
+  },
+
+  'a segment missing in between, doubled, or not following the chain of the one before': async () => {
     const missing = await twoSegments()
-    missing.disk.remove(missing.first)
-    const gap = {
-      file: missing.second,
-      offset: 0,
-      records: 1,
-      why: /segment 1 is expected here, this one is 2/,
-    }
-    await assertRefused(missing.disk, gap)
+    const third = `${FOLDER}/0000000003-0000000000000009.log`
+    const { disk } = missing
+    disk.put(third, disk.readFile(missing.second))
+    writeHeader(disk, third, await headerOf(disk, missing.first, { sequence: 3 }))
+    disk.remove(missing.second)
+    const gap = { file: third, offset: 0, records: 3, why: /segment 2 is expected here, this one is 3/ }
+    await assertRefused(disk, gap)
 
     const doubled = await twoSegments()
     const twin = `${FOLDER}/0000000002-0000000000000009.log`
@@ -230,7 +254,15 @@ const ROWS: Record<string, () => Promise<void>> = {
   'record indexes that do not follow each other': async () => {
     for (const firstIndex of [4, 6]) {
       const { disk, second } = await twoSegments()
-      const frame = { batch: 5, first: true, last: true, truncateFrom: 0, firstIndex, records: [record('x')] }
+      const frame = {
+        batch: 5,
+        first: true,
+        last: true,
+        reset: false,
+        truncateFrom: 0,
+        firstIndex,
+        records: [record('x')],
+      }
       writeFrame(disk, second, { ...frame, state: null })
       const why = new RegExp(`record 5 is expected, the frame begins with ${firstIndex}`)
       await assertRefused(disk, { file: second, offset: END, records: 5, why })
@@ -276,10 +308,10 @@ const ROWS: Record<string, () => Promise<void>> = {
 
   'a segment of an unknown format version': async () => {
     const { disk, second } = await twoSegments()
-    disk.damage(second, bytes => void bytes.writeUInt32LE(2, 8))
+    disk.damage(second, bytes => void bytes.writeUInt32LE(3, 8))
     await assert.rejects(openLog(disk), (error: Error) => {
       assert.ok(error instanceof DamagedLog)
-      const expected = `${second}: log format 2, this release reads format 1. Start the release that wrote it.`
+      const expected = `${second}: log format 3, this release reads formats 1 to 2. Start the release that wrote it.`
       assert.equal(error.message, expected)
       return true
     })
@@ -325,6 +357,7 @@ test('a frame whose checksums agree with each other but not with its content is 
       batch: 5,
       first: true,
       last: true,
+      reset: false,
       truncateFrom: 0,
       firstIndex: 5,
       records: [record('x')],
@@ -352,6 +385,7 @@ test('a frame that does not come next is damage, torn or not', async () => {
       batch: 6,
       first: true,
       last: true,
+      reset: false,
       truncateFrom: 0,
       firstIndex: 5,
       records,
