@@ -5,4 +5,15 @@ export interface StateMachine {
    * node must stop: an entry that it cannot understand.
    */
   apply(index: number, type: string, data: Uint8Array): unknown
+  /** The state as it is now, in pieces. Pulled one by one, while later entries are applied. One at a time. */
+  capture(): Iterable<Uint8Array>
+  /** Begins to read a captured state; what is in force stays until {@link Restoration.install}. */
+  restore(): Restoration
+}
+
+export interface Restoration {
+  /** Throws on pieces that make no state. */
+  take(piece: Uint8Array): void
+  /** Puts the state into force, in place of the one before. All its pieces have been taken. Throws when it is not whole. */
+  install(): void
 }

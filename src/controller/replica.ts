@@ -1,19 +1,22 @@
 import { FatalError, messageOf } from '../base/errors.ts'
-import type { StateMachine } from '../consensus/state-machine.ts'
+import type { Restoration, StateMachine } from '../consensus/state-machine.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Change } from '../metadata/change.ts'
 import { ChangeRing } from '../metadata/change-ring.ts'
 import { type Command, decodeCommand } from '../metadata/command.ts'
+import { type FirstResult, IdempotencyKeys } from '../metadata/idempotency.ts'
 import { Image } from '../metadata/image.ts'
-import { type Applied, apply } from '../metadata/metadata.ts'
+import { type Applied, applyOnce } from '../metadata/metadata.ts'
+import { SnapshotReader, writeSnapshot } from '../metadata/snapshot.ts'
 import { touchedBy } from '../metadata/touched.ts'
 
 type Waiter = { readonly version: number; readonly resolve: () => void }
 
 /** This node's copy of the metadata: the image, what changed lately, and who waits for a version of it. */
 export class Replica implements StateMachine {
-  readonly image = new Image()
-  readonly ring = new ChangeRing(0)
+  #image = new Image()
+  #keys = new IdempotencyKeys()
+  #ring = new ChangeRing(0)
   readonly #clock: Clock
   readonly #waiters = new Set<Waiter>()
   readonly #listeners: ((command: Command, changes: readonly Change[]) => void)[] = []
@@ -22,10 +25,19 @@ export class Replica implements StateMachine {
     this.#clock = clock
   }
 
+  get image(): Image {
+    return this.#image
+  }
+
+  /** The newest changes of the image. */
+  get ring(): ChangeRing {
+    return this.#ring
+  }
+
   apply(index: number, type: string, data: Uint8Array): Applied {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()
     const command = decode(index, type, text)
-    const applied = apply(this.image, command, index)
+    const applied = applyOnce(this.image, this.#keys, command, index)
     if ('rejected' in applied || applied.changes.length === 0) return applied
     this.ring.add({
       version: index,
@@ -36,6 +48,29 @@ export class Replica implements StateMachine {
     for (const listener of this.#listeners) listener(command, applied.changes)
     this.#wake()
     return applied
+  }
+
+  /** What the first request with this key came to, if it is known. */
+  firstResult(key: string, time: number): FirstResult | null {
+    return this.#keys.find(key, Math.max(this.#image.time, time))
+  }
+
+  capture(): Iterable<Uint8Array> {
+    return writeSnapshot(this.#image, this.#keys)
+  }
+
+  restore(): Restoration {
+    const reader = new SnapshotReader()
+    return {
+      take: piece => reader.take(piece),
+      install: () => {
+        const { image, keys } = reader.finish()
+        this.#image = image
+        this.#keys = keys
+        this.#ring = new ChangeRing(this.#image.version)
+        this.#wake()
+      },
+    }
   }
 
   /** Calls back after every command that changed the image. */

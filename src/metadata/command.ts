@@ -2,27 +2,31 @@ import { unreachable } from '../base/assert.ts'
 import * as createPartitions from './commands/create-partitions.ts'
 import * as createTopic from './commands/create-topic.ts'
 import * as deleteTopic from './commands/delete-topic.ts'
+import * as noteRejection from './commands/note-rejection.ts'
 import * as registerBroker from './commands/register-broker.ts'
 import * as unregisterBroker from './commands/unregister-broker.ts'
 import * as updateBrokerStatus from './commands/update-broker-status.ts'
 import * as updateISR from './commands/update-isr.ts'
 import * as updateTopicConfig from './commands/update-topic-config.ts'
 import type { Decision, Moment } from './decision.ts'
+import type { Idempotency } from './idempotency.ts'
 import type { Image } from './image.ts'
 
 /**
  * One intent each. A command carries the leader's time and everything that chance decided (topic ids, replica lists);
  * leaders, ISRs and epochs are never carried, but computed when it is applied.
  */
-export type Command =
+export type Command = (
   | createPartitions.CreatePartitionsCommand
   | createTopic.CreateTopicCommand
   | deleteTopic.DeleteTopicCommand
+  | noteRejection.NoteRejectionCommand
   | registerBroker.RegisterBrokerCommand
   | unregisterBroker.UnregisterBrokerCommand
   | updateBrokerStatus.UpdateBrokerStatusCommand
   | updateISR.UpdateISRCommand
   | updateTopicConfig.UpdateTopicConfigCommand
+) & { readonly idempotency?: Idempotency }
 
 export type CommandType = Command['type']
 
@@ -30,6 +34,7 @@ export const COMMAND_TYPES: readonly CommandType[] = [
   'CreatePartitionsCommand',
   'CreateTopicCommand',
   'DeleteTopicCommand',
+  'NoteRejectionCommand',
   'RegisterBrokerCommand',
   'UnregisterBrokerCommand',
   'UpdateBrokerStatusCommand',
@@ -45,6 +50,8 @@ export function decide(image: Image, command: Command, moment: Moment): Decision
       return createTopic.decide(image, command, moment)
     case 'DeleteTopicCommand':
       return deleteTopic.decide(image, command)
+    case 'NoteRejectionCommand':
+      return noteRejection.decide(command)
     case 'RegisterBrokerCommand':
       return registerBroker.decide(image, command, moment)
     case 'UnregisterBrokerCommand':

@@ -1,7 +1,8 @@
 import { assert, present } from '../base/assert.ts'
 import type { Broker } from './broker.ts'
 import { canonical } from './canonical.ts'
-import { type Partition, PartitionTable } from './partition-table.ts'
+import type { PartitionPage } from './partition-page.ts'
+import { type CapturedTable, type Partition, PartitionTable } from './partition-table.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
 
@@ -154,11 +155,71 @@ export class Image implements WritableImage {
     this.#time = time
   }
 
+  // Snapshots.
+
+  /** The image as it is now, while it goes on changing; one at a time, and to be released. */
+  capture(): CapturedImage {
+    return {
+      version: this.#version,
+      time: this.#time,
+      stateHash: this.stateHash,
+      brokers: [...this.#brokers.values()],
+      topics: [...this.#topics.values()],
+      names: [...this.#names],
+      table: this.#partitions.capture(),
+    }
+  }
+
+  release({ table }: CapturedImage): void {
+    this.#partitions.release(table)
+  }
+
+  /** Begins to fill this image, which is empty, with a captured one. */
+  load({ version, time, brokers, table }: LoadedHead): void {
+    for (const broker of brokers) this.putBroker(broker)
+    this.#partitions.load(table)
+    this.#version = version
+    this.#time = time
+  }
+
+  loadPage(page: PartitionPage): void {
+    this.#partitions.loadPage(page)
+  }
+
+  /** After all pages. */
+  loadTopic(topic: Topic): void {
+    this.#setTopic(topic)
+    this.#collisionKeys.set(collisionKey(topic.name), topic.name)
+    for (const row of topic.rows) {
+      this.#partitions.assignTopic(row, topic.id)
+      this.#hash.add(this.#partitions.hashOf(row))
+    }
+  }
+
+  /** Names come sorted. */
+  loadNames(names: readonly string[]): void {
+    for (const name of names) this.#names.push(name)
+  }
+
   #setTopic(topic: Topic): void {
     this.#topics.set(topic.name, topic)
     this.#topicsById.set(topic.id, topic)
     this.#hash.add(hashTopic(topic))
   }
+}
+
+export type CapturedImage = {
+  readonly version: number
+  readonly time: number
+  readonly stateHash: string
+  readonly brokers: readonly Broker[]
+  readonly topics: readonly Topic[]
+  readonly names: readonly string[]
+  readonly table: CapturedTable
+}
+
+export type LoadedHead = Pick<CapturedImage, 'version' | 'time' | 'brokers'> & {
+  readonly table: Pick<CapturedTable, 'rows' | 'free' | 'lists'>
 }
 
 /** Where a name is, or belongs, in a sorted list. */

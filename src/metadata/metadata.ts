@@ -4,13 +4,17 @@ import { write } from './change.ts'
 import { type Command, decide } from './command.ts'
 import type { Decision, Moment } from './decision.ts'
 import { reject } from './decision.ts'
+import { type FirstResult, type IdempotencyKeys, replay } from './idempotency.ts'
 import type { Image } from './image.ts'
 
 /**
  * The door of the room: the metadata state machine. The same commands in the same order give the same image, state hash
  * included, on every node: nothing here reads a clock, draws a random number or waits.
  */
-export type Applied = Decision
+export type Applied = Decision & {
+  /** The version at which the first request with this idempotency key was decided: this is its result once more. */
+  readonly replayed?: number
+}
 
 /**
  * Applies the command at log index `index`. What is rejected has changed nothing. What changes nothing leaves version and
@@ -23,6 +27,28 @@ export function apply(image: Image, command: Command, index: number): Applied {
   for (const change of decision.changes) write(image, change)
   image.advance(moment.version, moment.time)
   return decision
+}
+
+/**
+ * The same, each keyed request once: a repeat changes nothing and gets the first result, be it a rejection. Rejections for
+ * want of room are not kept.
+ */
+export function applyOnce(image: Image, keys: IdempotencyKeys, command: Command, index: number): Applied {
+  const { idempotency } = command
+  if (idempotency === undefined) return apply(image, command, index)
+  const time = Math.max(image.time, command.time)
+  const first = keys.find(idempotency.key, time)
+  if (first !== null) return replay(first, idempotency)
+  const full = keys.makeRoom(time)
+  if (full !== null) return full
+  const applied = apply(image, command, index)
+  keys.add({ ...idempotency, version: index, time, ...kept(applied) })
+  return applied
+}
+
+function kept(applied: Applied): Pick<FirstResult, 'rejection' | 'results'> {
+  if ('rejected' in applied) return { rejection: applied }
+  return applied.results === undefined ? {} : { results: applied.results }
 }
 
 /** What `command` would come to, without doing it. */

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
-import { ReplicaLists } from './replica-lists.ts'
+import { PAGE_ROWS, PartitionPage, pageOf, rowInPage } from './partition-page.ts'
+import { type CapturedLists, ReplicaLists } from './replica-lists.ts'
 import { bitOf, type Replication } from './replication.ts'
 import { type RowHash, RowHasher } from './state-hash.ts'
 
@@ -13,17 +14,6 @@ export type Partition = Replication & {
 }
 
 const NOBODY = -1
-const COLUMNS = [
-  'partition',
-  'leader',
-  'leaderEpoch',
-  'partitionEpoch',
-  'replicas',
-  'isr',
-  'elr',
-  'lastKnownLeader',
-] as const
-type Column = (typeof COLUMNS)[number]
 
 /**
  * All partitions of the cluster, one row each, in typed-array columns: two million of them take 82 MB and cost the
@@ -33,23 +23,11 @@ type Column = (typeof COLUMNS)[number]
  * A partition is hashed with its topic and id, so that moving it to another row leaves the state hash as it is.
  */
 export class PartitionTable {
-  #columns: Record<Column, Int32Array>
-  #createdAt: Float64Array
-  #modifiedAt: Float64Array
-  #topicIds: string[] = []
-  readonly #lists = new ReplicaLists()
-  readonly #free: number[] = []
+  #pages: PartitionPage[] = []
+  #lists = new ReplicaLists()
+  #free: number[] = []
   #rows = 0
   #count = 0
-
-  constructor(capacity = 1024) {
-    this.#columns = Object.fromEntries(COLUMNS.map(name => [name, new Int32Array(capacity)])) as Record<
-      Column,
-      Int32Array
-    >
-    this.#createdAt = new Float64Array(capacity)
-    this.#modifiedAt = new Float64Array(capacity)
-  }
 
   /** Partitions in the table. */
   get count(): number {
@@ -58,77 +36,85 @@ export class PartitionTable {
 
   add(partition: Partition): number {
     const row = this.#free.pop() ?? this.#rows++
-    if (row >= this.#createdAt.length) this.#grow()
-    this.#topicIds[row] = partition.topicId
-    this.#columns.partition[row] = partition.id
-    this.#columns.replicas[row] = this.#lists.intern(partition.replicas)
-    this.#createdAt[row] = partition.createdAt
-    this.#write(row, partition)
+    if (pageOf(row) === this.#pages.length) this.#pages.push(new PartitionPage())
+    const page = this.#writable(row)
+    const at = rowInPage(row)
+    page.topicIds[at] = partition.topicId
+    page.ints.partition[at] = partition.id
+    page.ints.replicas[at] = this.#lists.intern(partition.replicas)
+    page.createdAt[at] = partition.createdAt
+    write(page, at, partition)
     this.#count += 1
     return row
   }
 
   remove(row: number): void {
     this.#assertHeld(row)
-    this.#lists.release(this.#columns.replicas[row]!)
-    this.#columns.replicas[row] = NOBODY
-    this.#topicIds[row] = ''
+    const page = this.#writable(row)
+    const at = rowInPage(row)
+    this.#lists.release(page.ints.replicas[at]!)
+    page.ints.replicas[at] = NOBODY
+    page.topicIds[at] = ''
     this.#free.push(row)
     this.#count -= 1
   }
 
   /** Replaces what may change of a partition: replica lists change with reassignments only, ids never. */
   update(row: number, partition: Partition): void {
+    const page = this.#writable(row)
+    const at = rowInPage(row)
     assert(
-      this.#topicIds[row] === partition.topicId && this.#columns.partition[row] === partition.id,
+      page.topicIds[at] === partition.topicId && page.ints.partition[at] === partition.id,
       'a row keeps its key',
     )
-    this.#write(row, partition)
+    write(page, at, partition)
   }
 
-  #write(row: number, partition: Partition): void {
-    const columns = this.#columns
-    columns.leader[row] = partition.leader ?? NOBODY
-    columns.leaderEpoch[row] = partition.leaderEpoch
-    columns.partitionEpoch[row] = partition.partitionEpoch
-    columns.isr[row] = partition.isr
-    columns.elr[row] = partition.elr
-    columns.lastKnownLeader[row] = partition.lastKnownLeader ?? NOBODY
-    this.#modifiedAt[row] = partition.modifiedAt
+  #writable(row: number): PartitionPage {
+    const page = this.#pages[pageOf(row)]!
+    if (!page.shared) return page
+    const copy = new PartitionPage(page)
+    this.#pages[pageOf(row)] = copy
+    return copy
   }
 
   at(row: number): Partition {
     this.#assertHeld(row)
-    const columns = this.#columns
+    const { ints, topicIds, createdAt, modifiedAt } = this.#pages[pageOf(row)]!
+    const at = rowInPage(row)
     return {
-      topicId: this.#topicIds[row]!,
-      id: columns.partition[row]!,
-      leader: orNull(columns.leader[row]!),
-      leaderEpoch: columns.leaderEpoch[row]!,
-      partitionEpoch: columns.partitionEpoch[row]!,
-      replicas: this.#lists.at(columns.replicas[row]!),
-      isr: columns.isr[row]!,
-      elr: columns.elr[row]!,
-      lastKnownLeader: orNull(columns.lastKnownLeader[row]!),
-      createdAt: this.#createdAt[row]!,
-      modifiedAt: this.#modifiedAt[row]!,
+      topicId: topicIds[at]!,
+      id: ints.partition[at]!,
+      leader: orNull(ints.leader[at]!),
+      leaderEpoch: ints.leaderEpoch[at]!,
+      partitionEpoch: ints.partitionEpoch[at]!,
+      replicas: this.#lists.at(ints.replicas[at]!),
+      isr: ints.isr[at]!,
+      elr: ints.elr[at]!,
+      lastKnownLeader: orNull(ints.lastKnownLeader[at]!),
+      createdAt: createdAt[at]!,
+      modifiedAt: modifiedAt[at]!,
     }
   }
 
   /** Rows with a replica on the broker: one pass over one column. */
   rowsWithReplicaOn(brokerId: number): number[] {
     const lists = this.#lists.listsWith(brokerId)
-    const column = this.#columns.replicas
     const rows: number[] = []
-    for (let row = 0; row < this.#rows; row++) {
-      const list = column[row]!
-      if (list >= 0 && lists[list] === 1) rows.push(row)
+    for (const [number, { ints }] of this.#pages.entries()) {
+      const first = number * PAGE_ROWS
+      const end = Math.min(PAGE_ROWS, this.#rows - first)
+      for (let at = 0; at < end; at++) {
+        const list = ints.replicas[at]!
+        if (list >= 0 && lists[list] === 1) rows.push(first + at)
+      }
     }
     return rows
   }
 
   hasReplicaOn(row: number, brokerId: number): boolean {
-    return bitOf(this.#lists.at(this.#columns.replicas[row]!), brokerId) !== 0
+    const list = this.#pages[pageOf(row)]!.ints.replicas[rowInPage(row)]!
+    return bitOf(this.#lists.at(list), brokerId) !== 0
   }
 
   /** Leader and replica counts of every broker that has any. */
@@ -140,42 +126,79 @@ export class PartitionTable {
       return found
     }
     for (let row = 0; row < this.#rows; row++) {
-      const list = this.#columns.replicas[row]!
+      const { ints } = this.#pages[pageOf(row)]!
+      const list = ints.replicas[rowInPage(row)]!
       if (list < 0) continue
       for (const brokerId of this.#lists.at(list)) of(brokerId).replicas += 1
-      const leader = this.#columns.leader[row]!
+      const leader = ints.leader[rowInPage(row)]!
       if (leader !== NOBODY) of(leader).leaders += 1
     }
     return counts
   }
 
   hashOf(row: number): RowHash {
-    const columns = this.#columns
-    const hasher = new RowHasher().text(this.#topicIds[row]!).number(columns.partition[row]!)
-    hasher.number(columns.leader[row]!).number(columns.leaderEpoch[row]!).number(columns.partitionEpoch[row]!)
-    hasher.number(columns.isr[row]!).number(columns.elr[row]!).number(columns.lastKnownLeader[row]!)
-    for (const replica of this.#lists.at(columns.replicas[row]!)) hasher.number(replica)
-    return hasher.number(this.#createdAt[row]!).number(this.#modifiedAt[row]!).finish()
+    const { ints, topicIds, createdAt, modifiedAt } = this.#pages[pageOf(row)]!
+    const at = rowInPage(row)
+    const hasher = new RowHasher().text(topicIds[at]!).number(ints.partition[at]!)
+    hasher.number(ints.leader[at]!).number(ints.leaderEpoch[at]!).number(ints.partitionEpoch[at]!)
+    hasher.number(ints.isr[at]!).number(ints.elr[at]!).number(ints.lastKnownLeader[at]!)
+    for (const replica of this.#lists.at(ints.replicas[at]!)) hasher.number(replica)
+    return hasher.number(createdAt[at]!).number(modifiedAt[at]!).finish()
   }
 
   #assertHeld(row: number): void {
-    assert(row < this.#rows && this.#columns.replicas[row]! >= 0, `row ${row} holds a partition`)
+    const held = row < this.#rows && this.#pages[pageOf(row)]!.ints.replicas[rowInPage(row)]! >= 0
+    assert(held, `row ${row} holds a partition`)
   }
 
-  #grow(): void {
-    const capacity = this.#createdAt.length * 2
-    for (const name of COLUMNS) {
-      const larger = new Int32Array(capacity)
-      larger.set(this.#columns[name])
-      this.#columns[name] = larger
-    }
-    const createdAt = new Float64Array(capacity)
-    createdAt.set(this.#createdAt)
-    this.#createdAt = createdAt
-    const modifiedAt = new Float64Array(capacity)
-    modifiedAt.set(this.#modifiedAt)
-    this.#modifiedAt = modifiedAt
+  // Snapshots.
+
+  /** The table as it is now, for one writer at a time; `release` it when it is written. */
+  capture(): CapturedTable {
+    for (const page of this.#pages) page.shared = true
+    return { rows: this.#rows, free: [...this.#free], lists: this.#lists.capture(), pages: [...this.#pages] }
   }
+
+  release({ pages }: CapturedTable): void {
+    for (const page of pages) page.shared = false
+  }
+
+  /** Begins to fill this table, which is empty, with a captured one. */
+  load({ rows, free, lists }: Pick<CapturedTable, 'rows' | 'free' | 'lists'>): void {
+    assert(this.#rows === 0, 'only an empty table is filled')
+    this.#rows = rows
+    this.#free = [...free]
+    this.#count = rows - free.length
+    this.#lists = ReplicaLists.from(lists)
+  }
+
+  /** Pages come in order. The topics of their rows are told one by one, with {@link assignTopic}. */
+  loadPage(page: PartitionPage): void {
+    this.#pages.push(page)
+  }
+
+  assignTopic(row: number, topicId: string): void {
+    this.#pages[pageOf(row)]!.topicIds[rowInPage(row)] = topicId
+    this.#assertHeld(row)
+  }
+}
+
+export type CapturedTable = {
+  readonly rows: number
+  readonly free: readonly number[]
+  readonly lists: CapturedLists
+  readonly pages: readonly PartitionPage[]
+}
+
+function write(page: PartitionPage, at: number, partition: Partition): void {
+  const { ints } = page
+  ints.leader[at] = partition.leader ?? NOBODY
+  ints.leaderEpoch[at] = partition.leaderEpoch
+  ints.partitionEpoch[at] = partition.partitionEpoch
+  ints.isr[at] = partition.isr
+  ints.elr[at] = partition.elr
+  ints.lastKnownLeader[at] = partition.lastKnownLeader ?? NOBODY
+  page.modifiedAt[at] = partition.modifiedAt
 }
 
 function orNull(value: number): number | null {

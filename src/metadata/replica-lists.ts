@@ -1,5 +1,8 @@
 import { assert } from '../base/assert.ts'
 
+/** List, and how many partitions use it, by id; null where an id is free. */
+export type CapturedLists = readonly (readonly [readonly number[], number] | null)[]
+
 /** Interned replica lists: a cluster has far fewer different ones than partitions. Counted, so unused ones go. */
 export class ReplicaLists {
   readonly #lists: (readonly number[])[] = []
@@ -26,6 +29,22 @@ export class ReplicaLists {
     if (this.#uses[id] !== 0) return
     this.#ids.delete(this.#lists[id]!.join())
     this.#free.push(id)
+  }
+
+  capture(): CapturedLists {
+    return this.#lists.map((list, id) => (this.#uses[id]! > 0 ? [list, this.#uses[id]!] : null))
+  }
+
+  static from(captured: CapturedLists): ReplicaLists {
+    const lists = new ReplicaLists()
+    for (const [id, held] of captured.entries()) {
+      const [list, uses] = held ?? [[], 0]
+      lists.#lists[id] = Object.freeze([...list])
+      lists.#uses[id] = uses
+      if (held === null) lists.#free.push(id)
+      else lists.#ids.set(list.join(), id)
+    }
+    return lists
   }
 
   at(id: number): readonly number[] {

@@ -61,7 +61,7 @@ class Model {
 test('the table holds what a map of rows would, through growth and reuse of rows', () => {
   for (let seed = 1; seed <= 30; seed++) {
     const chance = new Chance(seed)
-    const table = new PartitionTable(2)
+    const table = new PartitionTable()
     const model = new Model()
     let most = 0
     for (let serial = 1; serial <= 150; serial++) {
@@ -91,7 +91,7 @@ test('the table holds what a map of rows would, through growth and reuse of rows
 test('the hash of a partition does not depend on its row, nor on what the row held before', () => {
   for (let seed = 1; seed <= 30; seed++) {
     const chance = new Chance(seed)
-    const used = new PartitionTable(1)
+    const used = new PartitionTable()
     const rows = [1, 2, 3].map(serial => used.add(somePartition(chance, serial)))
     for (const row of rows) used.remove(row)
     const partition = somePartition(chance, 9)
@@ -153,7 +153,7 @@ describe('a row that holds no partition', () => {
   })
 
   test('cannot be read, changed or removed before it was given out, though there is room for it', () => {
-    const table = new PartitionTable(8)
+    const table = new PartitionTable()
     table.add(partition)
     assert.throws(() => table.at(1), /row 1 holds a partition/)
     assert.throws(() => table.remove(1), /row 1 holds a partition/)

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PAGE_ROWS, PartitionPage, pageOf, rowInPage } from '../../../src/metadata/partition-page.ts'
+import { type Partition, PartitionTable } from '../../../src/metadata/partition-table.ts'
+import { Chance } from '../raft/seeded.ts'
+
+function filledPage(seed: number): PartitionPage {
+  const chance = new Chance(seed)
+  const page = new PartitionPage()
+  for (let row = 0; row < PAGE_ROWS; row++) {
+    for (const column of Object.values(page.ints)) column[row] = chance.between(-(2 ** 31), 2 ** 31 - 1)
+    page.createdAt[row] = chance.between(0, 2 ** 50)
+    page.modifiedAt[row] = chance.fraction()
+    page.topicIds[row] = `topic ${row}`
+  }
+  return page
+}
+
+test('rows are counted through page by page', () => {
+  assert.deepEqual([0, PAGE_ROWS - 1, PAGE_ROWS, 3 * PAGE_ROWS + 7].map(pageOf), [0, 0, 1, 3])
+  assert.deepEqual([0, PAGE_ROWS - 1, PAGE_ROWS, 3 * PAGE_ROWS + 7].map(rowInPage), [0, PAGE_ROWS - 1, 0, 7])
+})
+
+test('a copy of a page holds the same, is not shared, and goes its own way', () => {
+  const page = filledPage(1)
+  page.shared = true
+  const copy = new PartitionPage(page)
+  assert.equal(copy.shared, false)
+  assert.deepEqual({ ...copy, shared: true }, { ...page })
+  const before = structuredClone({ ints: page.ints, createdAt: page.createdAt, topicIds: page.topicIds })
+  for (const column of Object.values(copy.ints)) column.fill(1)
+  copy.createdAt.fill(1)
+  copy.modifiedAt.fill(1)
+  copy.topicIds.fill('x')
+  assert.deepEqual({ ints: page.ints, createdAt: page.createdAt, topicIds: page.topicIds }, before)
+})
+
+test('a page comes back as it was, but for the ids of the topics', () => {
+  const page = filledPage(2)
+  const bytes = page.encode(PAGE_ROWS)
+  assert.equal(bytes.length, PAGE_ROWS * (8 * 4 + 2 * 8))
+  const copy = new PartitionPage()
+  assert.equal(copy.decode(bytes, PAGE_ROWS), true)
+  assert.deepEqual([copy.ints, copy.createdAt, copy.modifiedAt], [page.ints, page.createdAt, page.modifiedAt])
+  assert.ok(copy.topicIds.every(id => id === ''))
+})
+
+test('bytes lie anywhere: a page is decoded from the midst of a buffer', () => {
+  const bytes = filledPage(3).encode(PAGE_ROWS)
+  const within = new Uint8Array(bytes.length + 3)
+  within.set(bytes, 3)
+  const copy = new PartitionPage()
+  assert.equal(copy.decode(within.subarray(3), PAGE_ROWS), true)
+  assert.deepEqual(copy.encode(PAGE_ROWS), bytes)
+})
+
+test('bytes that are too few or too many are no page', () => {
+  const bytes = filledPage(4).encode(PAGE_ROWS)
+  for (const length of [0, 1, bytes.length - 1])
+    assert.equal(new PartitionPage().decode(bytes.subarray(0, length), PAGE_ROWS), false)
+  const longer = new Uint8Array(bytes.length + 1)
+  longer.set(bytes)
+  assert.equal(new PartitionPage().decode(longer, PAGE_ROWS), false)
+})
+
+function partition(id: number, leader: number | null = 1, replicas: readonly number[] = [1, 2]): Partition {
+  const fixed = { isr: 1, elr: 0, lastKnownLeader: null, createdAt: id, modifiedAt: id }
+  return { topicId: 't', id, leader, leaderEpoch: 0, partitionEpoch: 0, replicas, ...fixed }
+}
+
+test('while a table is captured, only the pages that change are copied, each once; then none is', () => {
+  const table = new PartitionTable()
+  for (let id = 0; id < 2 * PAGE_ROWS + 5; id++) table.add(partition(id))
+  const captured = table.capture()
+  const before = captured.pages.map(page => page.encode(PAGE_ROWS))
+  assert.ok(captured.pages.every(page => page.shared))
+  table.update(3, partition(3, 2))
+  table.update(4, partition(4, null))
+  table.remove(PAGE_ROWS + 1)
+  table.add(partition(9_999, 1, [5]))
+  table.add(partition(10_000))
+  assert.deepEqual(
+    captured.pages.map(page => page.encode(PAGE_ROWS)),
+    before,
+    'what was captured stays',
+  )
+  assert.deepEqual([table.at(3).leader, table.at(4).leader, table.at(PAGE_ROWS + 1).id], [2, null, 9_999])
+  const now = table.capture()
+  const same = now.pages.map((page, i) => page === captured.pages[i])
+  assert.deepEqual(same, [false, false, false])
+  table.release(now)
+  const pages = table.capture().pages
+  table.release({ ...now, pages })
+  table.update(5, partition(5, 2))
+  assert.deepEqual(
+    table.capture().pages.map((page, i) => page === pages[i]),
+    [true, true, true],
+  )
+})
+
+test('a page that nothing was written to is the captured one, and is written to after its release', () => {
+  const table = new PartitionTable()
+  for (let id = 0; id < PAGE_ROWS + 1; id++) table.add(partition(id))
+  const captured = table.capture()
+  table.update(0, partition(0, 2))
+  const now = table.capture()
+  assert.deepEqual(
+    now.pages.map((page, i) => page === captured.pages[i]),
+    [false, true],
+  )
+  table.release(now)
+  table.release(captured)
+  assert.deepEqual(
+    [...now.pages, ...captured.pages].map(({ shared }) => shared),
+    [false, false, false, false],
+  )
+})
+
+test('a table is filled with what another was captured as: rows, free rows and lists', () => {
+  const table = new PartitionTable()
+  for (let id = 0; id < PAGE_ROWS + 10; id++) table.add(partition(id, 1, [1, 2 + (id % 3)]))
+  for (const row of [4, PAGE_ROWS + 2, 9]) table.remove(row)
+  const { rows, free, lists, pages } = table.capture()
+  assert.deepEqual(free, [4, PAGE_ROWS + 2, 9])
+  const copy = new PartitionTable()
+  copy.load({ rows, free, lists })
+  for (const page of pages) {
+    const next = new PartitionPage()
+    assert.ok(next.decode(page.encode(PAGE_ROWS), PAGE_ROWS))
+    copy.loadPage(next)
+  }
+  for (let row = 0; row < rows; row++) if (!free.includes(row)) copy.assignTopic(row, 't')
+  assert.equal(copy.count, table.count)
+  assert.throws(() => copy.assignTopic(4, 't'), /row 4 holds a partition/)
+  assert.throws(() => copy.assignTopic(rows, 't'), /holds a partition/)
+  for (let i = 0; i < 5; i++) {
+    const [one, two] = [table, copy].map(each => each.add(partition(20_000 + i)))
+    assert.equal(one, two, 'rows are given out in the same order')
+  }
+  for (let row = 0; row < rows; row++) assert.deepEqual(copy.at(row), table.at(row))
+  assert.deepEqual(copy.counts(), table.counts())
+  assert.throws(() => copy.load({ rows, free, lists }), /only an empty table is filled/)
+})
