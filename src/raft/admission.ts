@@ -1,4 +1,5 @@
 import type { Core } from './core.ts'
+import { atLeastAsUpToDate, type NodeId } from './entry.ts'
 import { refuseWiped } from './founding.ts'
 import type { Refusal } from './io.ts'
 import type { Envelope } from './message.ts'
@@ -25,10 +26,10 @@ export function admit(core: Core, envelope: Envelope): boolean {
     const text = `it belongs to cluster ${clusterId}, this node to ${core.clusterId}`
     return refuse(core, envelope, 'foreignCluster', text)
   }
-  if (toUuid !== null && toUuid !== core.options.uuid) {
-    refuseWiped(core, envelope, toUuid)
-    return false
-  }
+  const { recoveryEpoch } = envelope
+  if (recoveryEpoch !== null && core.recoveryEpoch !== null && recoveryEpoch !== core.recoveryEpoch)
+    return refuseEpoch(core, envelope, recoveryEpoch)
+  if (toUuid !== null && toUuid !== core.options.uuid) return refuseOtherDisk(core, envelope, toUuid)
   return core.configuration === null || admitSender(core, envelope)
 }
 
@@ -46,16 +47,76 @@ function admitToEmpty(core: Core, envelope: Envelope, clusterId: string): boolea
 }
 
 function admitSender(core: Core, envelope: Envelope): boolean {
-  const recorded = uuidOf(core.configuration, envelope.from)
+  const { from, fromUuid } = envelope
+  const recorded = uuidOf(core.configuration, from) ?? uuidOfLeaver(core, from)
+  if (recorded === fromUuid || mayKnowMore(core, envelope)) return true
   if (recorded === null) {
-    return refuse(core, envelope, 'unknownVoter', `node ${envelope.from} is not a voter of this cluster`)
+    return refuse(core, envelope, 'unknownVoter', `node ${from} is not a member of this cluster`)
   }
-  if (recorded === envelope.fromUuid) return true
-  const text = `node ${envelope.from} sends from data directory ${envelope.fromUuid}, recorded is ${recorded}`
+  const text = `node ${from} sends from data directory ${fromUuid}, recorded is ${recorded}`
   return refuse(core, envelope, 'wipedSender', text)
 }
 
+/** A node that has just ceased to be a member answers until it has heard so. */
+function uuidOfLeaver({ role, configurations }: Core, id: NodeId): string | null {
+  return role.kind === 'leader' && role.progress.has(id) ? configurations.lastUuidOf(id) : null
+}
+
+/**
+ * This log may lack the entry that made the sender a member. Were such a leader or candidate not heard, a majority that
+ * has the entry and a node that lacks it could never come together. What it is told then counts for its own log only; an
+ * answer counts here, and comes from members alone. Who does not say which disk it is (a request by hand) is no member.
+ */
+function mayKnowMore(core: Core, { from, fromUuid, message }: Envelope): boolean {
+  if (fromUuid === '') return false
+  switch (message.type) {
+    case 'voteRequest':
+      return !atLeastAsUpToDate(core.log.last, message.last)
+    case 'append':
+    case 'heartbeat':
+    case 'installSnapshot':
+      return (
+        message.term > core.term || (message.term === core.term && [null, from].includes(core.leaderId()))
+      )
+    case 'commitNotice':
+    case 'timeoutNow':
+      return core.leaderId() === from
+    default:
+      return false
+  }
+}
+
+/**
+ * A sender that knows no more than this log may think of the disk that was here before: it must not end a node that the
+ * others have recorded since.
+ */
+function refuseOtherDisk(core: Core, envelope: Envelope, toUuid: string): false {
+  if (!mayKnowMore(core, envelope))
+    return refuse(core, envelope, 'unknownVoter', `it is meant for data directory ${toUuid} of this node`)
+  refuseWiped(core, envelope, toUuid)
+  return false
+}
+
+/** The cluster lost its majority, and was recovered without the one of the two that has the lower epoch. */
+function refuseEpoch(core: Core, envelope: Envelope, epoch: number): false {
+  const { from, fromUuid } = envelope
+  const own = core.recoveryEpoch!
+  // It must hear that it is shut out: others of its kind might come up, and serve what has been given up.
+  if (epoch < own)
+    core.send(
+      from,
+      { type: 'voteReply', term: core.term, preVote: true, granted: false },
+      undefined,
+      fromUuid,
+    )
+  const who = epoch > own ? `this node (epoch ${own})` : `node ${from} (epoch ${epoch})`
+  const text =
+    `the cluster was recovered without ${who}: what it holds may contradict the cluster of epoch ${Math.max(own, epoch)}. ` +
+    'Keep a copy of its data directory, empty it, and add the node again with dmq quorum add.'
+  return refuse(core, envelope, epoch < own ? 'foreignCluster' : 'fenced', text)
+}
+
 function refuse(core: Core, { from, via }: Envelope, reason: Refusal['reason'], text: string): false {
-  core.refuse({ from, reason, text, ...(via === undefined ? {} : { via }) })
+  core.out.refusals.push({ from, reason, text, ...(via === undefined ? {} : { via }) })
   return false
 }

@@ -2,7 +2,6 @@ import { assert } from '../base/assert.ts'
 import { Durability } from './durability.ts'
 import {
   type Entry,
-  type HardState,
   type Index,
   type Milliseconds,
   NO_OP,
@@ -11,46 +10,29 @@ import {
   sizeOf,
   type Term,
 } from './entry.ts'
-import type { Output, Persist, ProposalResult, ReadRequest, Refusal } from './io.ts'
-import { LogView, type TermRun } from './log-view.ts'
-import type { Envelope, Message } from './message.ts'
+import type { Output, Persist } from './io.ts'
+import { LogView } from './log-view.ts'
+import type { Asker, Message } from './message.ts'
+import type { RaftOptions, Restored } from './options.ts'
+import { Outbox } from './outbox.ts'
 import { Progress } from './progress.ts'
+import { PendingReads } from './reads.ts'
 import type { Leader, Role } from './role.ts'
-import { type Configuration, configurationOf, uuidOf } from './voters.ts'
+import type { Snapshot, SnapshotId } from './snapshot.ts'
+import {
+  type Configuration,
+  Configurations,
+  configurationOf,
+  electorsOf,
+  membersOf,
+  uuidOf,
+} from './voters.ts'
 
-/** How a node behaves. Times in milliseconds, sizes in bytes. */
-export type RaftOptions = {
-  readonly id: NodeId
-  /** UUID of this data directory. */
-  readonly uuid: string
-  /** Voters that the configuration file names; counts only while the cluster is founded. */
-  readonly configuredVoters: readonly NodeId[]
-  /** The id of the cluster, should this node come to found one. */
-  readonly newClusterId: string
-  readonly electionTimeoutMs: Milliseconds
-  /** Each election timeout is longer by a random part of this. */
-  readonly electionJitterMs: Milliseconds
-  readonly heartbeatIntervalMs: Milliseconds
-  /** How long a commit waits for an append to ride on before a message of its own tells it. */
-  readonly commitNoticeDelayMs: Milliseconds
-  readonly appendBytesMax: number
-  readonly inflightCountMax: number
-  readonly inflightBytesMax: number
-  readonly uncommittedBytesMax: number
-  /** Newest entries kept in memory for followers that lag. */
-  readonly tailBytesMax: number
-  /** A number in [0, 1): the one source of chance. */
-  readonly random: () => number
-}
-
-/** What recovery read from disk. `tail` holds the newest entries; `runs` covers the whole log. */
-export type Restored = {
-  readonly hardState: HardState
-  readonly runs: readonly TermRun[]
-  readonly tail: readonly Entry[]
-  readonly last: Index
-  readonly configuration: Configuration | null
-}
+/** Behind each other by so much run the successors of a leader that is gone. */
+const HASTY_STEP_MS = 25
+const HASTY_MS_MIN = 10
+const HASTY_MS_SPREAD = 40
+const NONE: SnapshotId[] = []
 
 /**
  * The state of one node and the few ways to change it. The rules live beside this file: `election.ts`,
@@ -70,10 +52,16 @@ export class Core {
   votedFor: NodeId | null
   clusterId: string | null
   commit: Index
-  applied: Index = 0
+  applied: Index
   role: Role
-  configuration: Configuration | null
+  readonly configurations: Configurations
+  readonly out = new Outbox()
+  /** Oldest first, at most two: the log reaches back to the older one. */
+  snapshots: readonly Snapshot[]
+  /** Until then a campaign is retried within milliseconds: the leader's process is known to be gone. */
+  hastyUntil: Milliseconds = Number.NEGATIVE_INFINITY
 
+  #resetTo: Index | null = null
   #truncateFrom: Index | null = null
   /** Where the log on disk ends once every issued write is done. */
   #issuedLast: Index
@@ -81,11 +69,6 @@ export class Core {
   #termWrite = 0
   #unsaved: Entry[] = []
   #hardStateDirty = false
-  #messages: Envelope[] = []
-  #reads: ReadRequest[] = []
-  #proposals: ProposalResult[] = []
-  #refusals: Refusal[] = []
-
   constructor(options: RaftOptions, restored: Restored, now: Milliseconds) {
     this.options = options
     this.log = new LogView(restored)
@@ -94,8 +77,10 @@ export class Core {
     this.term = restored.hardState.term
     this.votedFor = restored.hardState.votedFor
     this.clusterId = restored.hardState.clusterId
-    this.commit = restored.hardState.commit
-    this.configuration = restored.configuration
+    this.snapshots = restored.snapshots
+    this.applied = this.snapshot?.id.index ?? 0
+    this.commit = Math.max(restored.hardState.commit, this.applied)
+    this.configurations = new Configurations(restored.configurations)
     this.#issuedLast = restored.last
     assert(
       this.commit <= this.log.lastIndex,
@@ -118,14 +103,16 @@ export class Core {
   }
 
   becomePreCandidate(): void {
-    this.role = { kind: 'candidate', preVote: true, votes: new Map(), campaignAt: this.#campaignAt() }
+    const campaignAt = this.#campaignAt()
+    this.role = { kind: 'candidate', preVote: true, transfer: false, votes: new Map(), campaignAt }
   }
 
-  becomeCandidate(): void {
+  becomeCandidate(transfer = false): void {
     this.term += 1
     this.votedFor = this.options.id
     this.#hardStateDirty = true
-    this.role = { kind: 'candidate', preVote: false, votes: new Map(), campaignAt: this.#campaignAt() }
+    const campaignAt = this.#campaignAt('real')
+    this.role = { kind: 'candidate', preVote: false, transfer, votes: new Map(), campaignAt }
   }
 
   /** The new leader's first entry is a no-op of its own term: what came before commits with it (section 5.4.2). */
@@ -133,17 +120,20 @@ export class Core {
     assert(this.role.kind === 'candidate' && !this.role.preVote, 'leaders come from elections')
     assert(this.votedFor === this.options.id, 'a leader voted for itself')
     const progress = new Map<NodeId, Progress>()
-    for (const id of this.peers()) progress.set(id, new Progress(this.log.lastIndex + 1, this.now))
+    for (const id of this.peers()) progress.set(id, new Progress(this.term, this.log.lastIndex + 1, this.now))
     this.role = {
       kind: 'leader',
-      session: this.term,
       firstIndex: this.log.lastIndex + 1,
       progress,
       heartbeatAt: this.now,
       noticeAt: Number.POSITIVE_INFINITY,
       quorumCheckAt: this.now + this.options.electionTimeoutMs,
       uncommittedBytes: 0,
+      transfer: null,
+      reads: new PendingReads(),
+      leaversUntil: Number.POSITIVE_INFINITY,
     }
+    this.hastyUntil = Number.NEGATIVE_INFINITY
     this.appendOwn({ type: NO_OP, data: new Uint8Array(0) })
   }
 
@@ -156,6 +146,8 @@ export class Core {
     )
     role.leader = leader
     role.leaderHeardAt = this.now
+    role.leaderLost = false
+    this.hastyUntil = Number.NEGATIVE_INFINITY
     role.campaignAt = this.#campaignAt()
   }
 
@@ -165,7 +157,19 @@ export class Core {
     assert(this.role.kind === 'follower', 'only followers grant votes')
     if (this.votedFor === null) this.#hardStateDirty = true
     this.votedFor = candidate
-    this.role.campaignAt = this.#campaignAt()
+    this.role.campaignAt = this.#campaignAt('real')
+  }
+
+  /** The leader's process is gone: it holds nobody back any more, and its successors run in their order. */
+  lostLeader(): void {
+    const role = this.role
+    assert(role.kind === 'follower' && role.leader !== null, 'who follows nobody loses nobody')
+    role.leaderLost = true
+    role.leaderHeardAt = Number.NEGATIVE_INFINITY
+    this.hastyUntil = this.now + 2 * this.options.electionTimeoutMs
+    const place = role.successors.indexOf(this.options.id)
+    const steps = place >= 0 ? place : role.successors.length
+    role.campaignAt = this.now + steps * HASTY_STEP_MS
   }
 
   adoptCluster(clusterId: string): void {
@@ -176,18 +180,21 @@ export class Core {
   }
 
   #follower(leader: NodeId | null): Role {
-    return {
-      kind: 'follower',
-      leader,
-      leaderHeardAt: Number.NEGATIVE_INFINITY,
-      campaignAt: this.#campaignAt(),
-    }
+    const leaderHeardAt = Number.NEGATIVE_INFINITY
+    const campaignAt = this.#campaignAt()
+    return { kind: 'follower', leader, leaderHeardAt, leaderLost: false, successors: [], campaignAt }
   }
 
-  /** Redrawn at every change of role or term, so that nodes that collided once do not collide for ever. */
-  #campaignAt(): Milliseconds {
+  /**
+   * Redrawn at every change of role or term, so that nodes that collided once do not collide for ever. Once the leader is
+   * known to be gone, asking around again costs nothing and is done soon; a real vote needs time to reach the disks.
+   */
+  #campaignAt(kind: 'real' | 'preVote' = 'preVote'): Milliseconds {
     const { electionTimeoutMs, electionJitterMs, random } = this.options
-    return this.now + electionTimeoutMs + Math.floor(random() * electionJitterMs)
+    if (this.now >= this.hastyUntil)
+      return this.now + electionTimeoutMs + Math.floor(random() * electionJitterMs)
+    const leastMs = kind === 'real' ? electionTimeoutMs / 4 : HASTY_MS_MIN
+    return this.now + leastMs + Math.floor(random() * HASTY_MS_SPREAD)
   }
 
   // The log.
@@ -209,19 +216,34 @@ export class Core {
   append(entry: Entry): void {
     this.log.append(entry)
     this.#unsaved.push(entry)
-    this.configuration = configurationOf(entry) ?? this.configuration
+    const configuration = configurationOf(entry)
+    if (configuration !== null) this.configurations.append(configuration)
   }
 
   truncate(from: Index): void {
     assert(this.role.kind !== 'leader', 'a leader never cuts its log')
     assert(from > this.commit, `entry ${from} is committed and cannot be cut`)
-    assert(this.configuration === null || this.configuration.index < from, 'the founding entry is never cut')
+    assert(from > 1 || this.configuration === null, 'the founding entry is never cut')
     this.log.truncate(from)
+    this.configurations.truncate(from)
     this.durability.truncated(from)
     this.#unsaved = this.#unsaved.filter(entry => entry.index < from)
     if (from > this.#issuedLast) return
     this.#truncateFrom = Math.min(this.#truncateFrom ?? from, from)
     this.#issuedLast = from - 1
+  }
+
+  /** The log begins anew behind a snapshot that another node made: nothing that was here is continued by it. */
+  reset({ id, configuration }: Snapshot): void {
+    assert(id.index > this.commit, 'only what is not committed is thrown away')
+    this.log.reset(id)
+    this.durability.truncated(this.commit + 1)
+    this.configurations.truncate(0)
+    this.configurations.append(configuration)
+    this.#unsaved = []
+    this.#truncateFrom = null
+    this.#resetTo = id.index
+    this.#issuedLast = id.index
   }
 
   commitTo(index: Index): void {
@@ -248,24 +270,45 @@ export class Core {
 
   // Who.
 
-  /** The other voters, in ascending order; before the founding entry is here, nobody. */
+  /** The configuration in force: the last one in the log, committed or not. */
+  get configuration(): Configuration | null {
+    return this.configurations.current
+  }
+
+  get snapshot(): Snapshot | undefined {
+    return this.snapshots.at(-1)
+  }
+
+  /** Everybody else who gets the log, in ascending order; before the founding entry is here, nobody. */
   peers(): NodeId[] {
-    const voters = this.configuration?.voters ?? []
-    return voters
-      .map(voter => voter.id)
-      .filter(id => id !== this.options.id)
-      .sort((a, b) => a - b)
+    return this.#others(membersOf(this.configuration))
   }
 
-  voterCount(): number {
-    return this.configuration?.voters.length ?? 0
+  /** Everybody else whose vote counts. */
+  electors(): NodeId[] {
+    return this.#others(electorsOf(this.configuration))
   }
 
-  /** Only a voter that the durable log records, on this very disk, may campaign. */
+  #others(members: readonly { id: NodeId }[]): NodeId[] {
+    return members.map(({ id }) => id).filter(id => id !== this.options.id)
+  }
+
+  /**
+   * Only a voter that the durable log records, on this very disk, may campaign. So may one that is leaving, though its own
+   * vote does not count: the entry that lets it go may be on the disks of those alone who leave (thesis 4.2.2).
+   */
   promotable(): boolean {
     const { configuration, options } = this
     if (configuration === null || configuration.index > this.durability.durable) return false
-    return uuidOf(configuration, options.id) === options.uuid
+    const electors = [...electorsOf(configuration), ...electorsOf(this.configurationLeft())]
+    return electors.some(({ id, uuid }) => id === options.id && uuid === options.uuid)
+  }
+
+  /** The configuration before the one in force, as long as that is not known to be committed. */
+  configurationLeft(): Configuration | null {
+    const { configuration, configurations, commit } = this
+    if (configuration === null || configuration.index <= commit) return null
+    return configurations.at(configuration.index - 1)
   }
 
   leader(): Leader {
@@ -273,18 +316,30 @@ export class Core {
     return this.role
   }
 
+  /** The leader of this term, as far as this node knows; it may be gone. */
   leaderId(): NodeId | null {
     if (this.role.kind === 'leader') return this.options.id
     return this.role.kind === 'follower' ? this.role.leader : null
   }
 
+  /** The same, but for a leader whose process is known to be gone. */
+  liveLeaderId(): NodeId | null {
+    return this.role.kind === 'follower' && this.role.leaderLost ? null : this.leaderId()
+  }
+
+  /** Of the configuration in force; null where there is none yet. */
+  get recoveryEpoch(): number | null {
+    return this.configuration?.recoveryEpoch ?? null
+  }
+
   // What goes out.
 
   send(to: NodeId, message: Message, via?: number, toUuid = uuidOf(this.configuration, to)): void {
-    this.#messages.push({
+    this.out.messages.push({
       from: this.options.id,
       to,
       clusterId: this.clusterId,
+      recoveryEpoch: this.recoveryEpoch,
       fromUuid: this.options.uuid,
       toUuid,
       message,
@@ -293,49 +348,53 @@ export class Core {
   }
 
   /** Sends once everything that this node has decided so far is on disk. */
-  sendDurably(to: NodeId, message: Message, via?: number): void {
-    this.whenDurable(() => this.send(to, message, via))
+  sendDurably(to: NodeId, message: Message): void {
+    this.whenDurable(() => this.send(to, message))
   }
 
-  /** Sends once the current term is on disk: for answers that promise nothing about the log. */
-  sendInTerm(to: NodeId, message: Message, via?: number, toUuid?: string): void {
+  answerDurably({ from, fromUuid, via }: Asker, message: Message): void {
+    this.whenDurable(() => this.send(from, message, via, fromUuid))
+  }
+
+  /** Sends once the current term is on disk: for messages that promise nothing about the log. */
+  sendInTerm(to: NodeId, message: Message): void {
+    this.#whenTermIsDurable(() => this.send(to, message))
+  }
+
+  answerInTerm({ from, fromUuid, via }: Asker, message: Message): void {
+    this.#whenTermIsDurable(() => this.send(from, message, via, fromUuid))
+  }
+
+  #whenTermIsDurable(action: () => void): void {
     const write = this.#hardStateDirty ? this.durability.nextWrite : this.#termWrite
-    this.durability.after(write, () => this.send(to, message, via, toUuid))
+    this.durability.after(write, action)
   }
 
   whenDurable(action: () => void): void {
-    const dirty = this.#hardStateDirty || this.#unsaved.length > 0 || this.#truncateFrom !== null
-    this.durability.after(dirty ? this.durability.nextWrite : this.durability.nextWrite - 1, action)
+    this.durability.after(this.#dirty() ? this.durability.nextWrite : this.durability.nextWrite - 1, action)
   }
 
-  read(request: ReadRequest): void {
-    this.#reads.push(request)
-  }
-
-  answerProposal(result: ProposalResult): void {
-    this.#proposals.push(result)
-  }
-
-  refuse(refusal: Refusal): void {
-    this.#refusals.push(refusal)
+  #dirty(): boolean {
+    const changed = this.#unsaved.length > 0 || this.#truncateFrom !== null || this.#resetTo !== null
+    return changed || this.#hardStateDirty
   }
 
   /** Drains everything since the last call. */
   takeOutput(nextDeadline: Milliseconds): Output {
-    const output: Output = {
+    return {
       persist: this.#takePersist(),
-      messages: this.#messages,
-      reads: this.#reads,
-      applyTo: Math.min(this.commit, this.durability.durable),
-      proposals: this.#proposals,
-      refusals: this.#refusals,
+      ...this.out.take(),
+      applyTo: Math.max(this.applied, Math.min(this.commit, this.durability.durable)),
+      pinned: this.pinned(),
       nextDeadline,
     }
-    this.#messages = []
-    this.#reads = []
-    this.#proposals = []
-    this.#refusals = []
-    return output
+  }
+
+  /** Snapshots that followers are being sent. */
+  pinned(): SnapshotId[] {
+    if (this.role.kind !== 'leader') return NONE
+    const transfers = [...this.role.progress.values()].flatMap(({ transfer }) => transfer ?? [])
+    return transfers.length === 0 ? NONE : transfers.map(({ id }) => id)
   }
 
   /**
@@ -343,10 +402,11 @@ export class Core {
    * is on disk no later than it is: recovery can take a log that ends before its commit index for one that lost entries.
    */
   #takePersist(): Persist | null {
-    if (!this.#hardStateDirty && this.#unsaved.length === 0 && this.#truncateFrom === null) return null
+    if (!this.#dirty()) return null
     const { term, votedFor, clusterId } = this
     const persist: Persist = {
       write: this.durability.issue(this.log.lastIndex),
+      resetTo: this.#resetTo,
       truncateFrom: this.#truncateFrom,
       entries: this.#unsaved,
       hardState: { term, votedFor, clusterId, commit: this.commit },
@@ -356,6 +416,7 @@ export class Core {
     this.#hardStateDirty = false
     this.#unsaved = []
     this.#truncateFrom = null
+    this.#resetTo = null
     return persist
   }
 }

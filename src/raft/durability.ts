@@ -42,6 +42,11 @@ export class Durability {
     for (const write of this.#writes) write.last = Math.min(write.last, index - 1)
   }
 
+  /** A snapshot on disk stands for everything up to `index`. */
+  covered(index: Index): void {
+    this.#durable = Math.max(this.#durable, index)
+  }
+
   /** Runs `action` once the write numbered `id` is durable; at once if it is. */
   after(id: number, action: () => void): void {
     if (id <= this.#completed) {

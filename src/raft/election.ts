@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Core } from './core.ts'
 import { atLeastAsUpToDate } from './entry.ts'
 import type { Envelope, VoteReply, VoteRequest } from './message.ts'
-import { majority } from './quorum.ts'
+import { hasQuorum } from './quorum.ts'
 
 /**
  * Elections: Raft section 5.2 and 5.4.1, with pre-vote (thesis 9.6), vote refusal while a leader is live (thesis 4.2.3)
@@ -17,34 +17,42 @@ export function campaign(core: Core): void {
   requestVotes(core)
 }
 
+/** The leader itself asked for it: no pre-vote, for nobody is to be spared. */
+export function campaignForTransfer(core: Core): void {
+  if (!core.promotable()) return
+  core.becomeCandidate(true)
+  requestVotes(core)
+}
+
 function requestVotes(core: Core): void {
   const role = core.role
   assert(role.kind === 'candidate', 'only candidates ask for votes')
   const { term, options } = core
-  if (role.preVote) {
+  const { preVote, transfer } = role
+  if (preVote) {
     countVote(core, options.id, true)
-    for (const peer of core.role === role ? core.peers() : []) {
-      core.send(peer, { type: 'voteRequest', term: term + 1, preVote: true, last: core.log.last })
+    for (const peer of core.role === role ? core.electors() : []) {
+      core.send(peer, { type: 'voteRequest', term: term + 1, preVote, last: core.log.last, transfer })
     }
     return
   }
   // A candidate asks, and counts its own vote, only when that vote and the log it boasts of are on disk.
-  for (const peer of core.peers()) {
-    core.sendDurably(peer, { type: 'voteRequest', term, preVote: false, last: core.log.last })
+  for (const peer of core.electors()) {
+    core.sendDurably(peer, { type: 'voteRequest', term, preVote, last: core.log.last, transfer })
   }
   core.whenDurable(() => {
     if (core.role === role && core.term === term) countVote(core, options.id, true)
   })
 }
 
-export function receiveVoteRequest(core: Core, { from, via }: Envelope, request: VoteRequest): void {
-  const granted = request.preVote ? wouldVote(core, request) : vote(core, from, request)
+export function receiveVoteRequest(core: Core, envelope: Envelope, request: VoteRequest): void {
+  const granted = request.preVote ? wouldVote(core, request) : vote(core, envelope.from, request)
   // A granted pre-vote names the term that the sender would campaign in; every other answer names our own.
   const term = request.preVote && granted ? request.term : core.term
   const reply: VoteReply = { type: 'voteReply', term, preVote: request.preVote, granted }
   // A vote is a promise about the log and the term on disk; a pre-vote promises nothing.
-  if (request.preVote) core.sendInTerm(from, reply, via)
-  else core.sendDurably(from, reply, via)
+  if (request.preVote) core.answerInTerm(envelope, reply)
+  else core.answerDurably(envelope, reply)
 }
 
 function wouldVote(core: Core, request: VoteRequest): boolean {
@@ -52,7 +60,8 @@ function wouldVote(core: Core, request: VoteRequest): boolean {
 }
 
 function vote(core: Core, candidate: number, request: VoteRequest): boolean {
-  if (request.term < core.term || (request.term > core.term && leaderIsLive(core))) return false
+  const disturbs = request.term > core.term && leaderIsLive(core) && !request.transfer
+  if (request.term < core.term || disturbs) return false
   if (request.term > core.term) core.becomeFollower(request.term, null)
   const free = core.votedFor === candidate || (core.votedFor === null && core.leaderId() === null)
   if (!free || !atLeastAsUpToDate(request.last, core.log.last)) return false
@@ -91,12 +100,10 @@ function countVote(core: Core, voter: number, granted: boolean): void {
   const role = core.role
   assert(role.kind === 'candidate', 'votes are for candidates')
   role.votes.set(voter, granted)
-  const needed = majority(core.voterCount())
-  let yes = 0
-  let no = 0
-  for (const vote of role.votes.values()) vote ? yes++ : no++
-  if (yes >= needed) won(core, role.preVote)
-  else if (no >= needed) core.becomeFollower(core.term, null)
+  const configuration = core.configuration!
+  const refused = (id: number): boolean => role.votes.get(id) === false
+  if (hasQuorum(configuration, id => role.votes.get(id) === true)) won(core, role.preVote)
+  else if (!hasQuorum(configuration, id => !refused(id))) core.becomeFollower(core.term, null)
 }
 
 function won(core: Core, preVote: boolean): void {

@@ -28,6 +28,14 @@ export const NO_OP = 'NoOpCommand'
 /** Entry 1 of every cluster: its id, and its voters with the UUIDs of their data directories. */
 export const FOUND_CLUSTER = 'FoundClusterCommand'
 
+/** Changes who gets the log and who votes (section 6). */
+export const CHANGE_MEMBERS = 'ChangeMembersCommand'
+
+/** Entries that are Raft's own; the state machine never sees them. */
+export function isInternal(type: string): boolean {
+  return type === NO_OP || type === FOUND_CLUSTER || type === CHANGE_MEMBERS
+}
+
 /** What must be durable before anything that rests on it is said (section 5.2, figure 2), plus how far commits got. */
 export type HardState = {
   readonly term: Term

@@ -32,13 +32,14 @@ export function awaited(core: Core): number[] {
   return core.options.configuredVoters.filter(id => id !== core.options.id && !role.answers.has(id))
 }
 
-export function receiveProbe(core: Core, { from, fromUuid, via }: Envelope, probe: FoundingProbe): void {
+export function receiveProbe(core: Core, envelope: Envelope, probe: FoundingProbe): void {
+  const { from, fromUuid } = envelope
   forgetReplaced(core, from, fromUuid)
   const empty = core.clusterId === null
   if (empty && !sameVoters(core, probe.voters)) reportDisagreement(core, from, probe.voters)
   const voters = core.options.configuredVoters
   const recordedUuid = uuidOf(core.configuration, from)
-  core.sendInTerm(from, { type: 'foundingAnswer', empty, voters, recordedUuid }, via, fromUuid)
+  core.answerInTerm(envelope, { type: 'foundingAnswer', empty, voters, recordedUuid })
 }
 
 /** A disk that answered and was replaced before the cluster is founded must not be recorded: its successor is asked. */
@@ -88,7 +89,7 @@ export function refuseWiped(core: Core, { from, clusterId, via }: Envelope, reco
   const text =
     `cluster ${clusterId} records data directory ${recordedUuid} for node ${id}, but this one is ${uuid}: ` +
     'it was wiped, replaced, or belongs elsewhere, and what the cluster counts on is not in it'
-  core.refuse({ from, reason: 'wipedReceiver', text, ...(via === undefined ? {} : { via }) })
+  core.out.refusals.push({ from, reason: 'wipedReceiver', text, ...(via === undefined ? {} : { via }) })
 }
 
 function sameVoters(core: Core, voters: readonly number[]): boolean {
@@ -98,5 +99,5 @@ function sameVoters(core: Core, voters: readonly number[]): boolean {
 
 function reportDisagreement(core: Core, from: number, voters: readonly number[]): void {
   const text = `it lists the metadata nodes ${voters.join(', ')}, this node ${core.options.configuredVoters.join(', ')}`
-  core.refuse({ from, reason: 'votersDisagree', text })
+  core.out.refusals.push({ from, reason: 'votersDisagree', text })
 }

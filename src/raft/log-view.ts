@@ -5,7 +5,8 @@ import { BEFORE_FIRST, type Entry, type EntryId, type Index, sizeOf, type Term }
 export type TermRun = { readonly term: Term; readonly first: Index }
 
 /**
- * What the core knows of the log: the term of every entry, and the newest entries themselves.
+ * What the core knows of the log: the term of every entry, and the newest entries themselves. It begins behind `base`, the
+ * last entry of a snapshot; what is older is committed, and no more known than that.
  *
  * Invariants:
  * 1. `runs` ascend in both fields; run i covers `[first(i), first(i + 1))`, the last one ends with the log.
@@ -14,13 +15,20 @@ export type TermRun = { readonly term: Term; readonly first: Index }
  *    run (the core trims no further).
  */
 export class LogView {
-  readonly #runs: TermRun[]
+  #base: EntryId
+  #runs: TermRun[]
   #tail: Entry[]
   #tailFirst: Index
   #tailBytes: number
   #last: Index
 
-  constructor(restored: { runs: readonly TermRun[]; tail: readonly Entry[]; last: Index }) {
+  constructor(restored: {
+    base: EntryId
+    runs: readonly TermRun[]
+    tail: readonly Entry[]
+    last: Index
+  }) {
+    this.#base = restored.base
     this.#runs = [...restored.runs]
     this.#tail = [...restored.tail]
     this.#tailFirst = restored.last + 1 - restored.tail.length
@@ -29,10 +37,12 @@ export class LogView {
     assert(restored.tail.length === 0 || restored.tail[0]!.index === this.#tailFirst, 'the tail ends the log')
   }
 
+  get base(): EntryId {
+    return this.#base
+  }
+
   get last(): EntryId {
-    return this.#last === 0
-      ? BEFORE_FIRST
-      : { index: this.#last, term: present(this.termAt(this.#last), 'last term') }
+    return { index: this.#last, term: present(this.termAt(this.#last), 'last term') }
   }
 
   get lastIndex(): Index {
@@ -47,10 +57,10 @@ export class LogView {
     return this.#tailBytes
   }
 
-  /** The term at an index: 0 before the log, undefined behind its end. */
+  /** The term at an index; undefined before the base and behind the end. */
   termAt(index: Index): Term | undefined {
-    if (index === 0) return 0
-    if (index > this.#last) return undefined
+    if (index === this.#base.index) return this.#base.term
+    if (index > this.#last || index < this.#base.index) return undefined
     for (let i = this.#runs.length - 1; i >= 0; i--) {
       const run = this.#runs[i]!
       if (run.first <= index) return run.term
@@ -71,14 +81,15 @@ export class LogView {
       const end = next === undefined ? this.#last : next.first - 1
       return { index: Math.min(index, end), term: run.term }
     }
-    return BEFORE_FIRST
+    return this.#base.index <= index && this.#base.term <= term ? this.#base : BEFORE_FIRST
   }
 
   append(entry: Entry): void {
     assert(entry.index === this.#last + 1, `entry ${entry.index} follows ${this.#last}`)
-    const lastTerm = this.#runs.at(-1)?.term ?? 0
+    const lastTerm = this.#runs.at(-1)?.term ?? this.#base.term
     assert(entry.term >= lastTerm, 'terms in the log never decrease')
-    if (entry.term > lastTerm) this.#runs.push({ term: entry.term, first: entry.index })
+    if (entry.term > lastTerm || this.#runs.length === 0)
+      this.#runs.push({ term: entry.term, first: entry.index })
     this.#tail.push(entry)
     this.#tailBytes += sizeOf(entry)
     this.#last = entry.index
@@ -86,7 +97,10 @@ export class LogView {
 
   /** Drops every entry from `index` on, which may be more than the tail holds: recovery reads only the newest ones. */
   truncate(index: Index): void {
-    assert(index >= 1 && index <= this.#last, `entry ${index} is in the log, which ends at ${this.#last}`)
+    assert(
+      index > this.#base.index && index <= this.#last,
+      `entry ${index} is in the log, which ends at ${this.#last}`,
+    )
     while (this.#tail.length > 0 && this.#last >= index) {
       this.#tailBytes -= sizeOf(this.#tail.pop()!)
       this.#last -= 1
@@ -94,6 +108,28 @@ export class LogView {
     this.#last = index - 1
     this.#tailFirst = Math.min(this.#tailFirst, index)
     while (this.#runs.length > 0 && this.#runs.at(-1)!.first > this.#last) this.#runs.pop()
+  }
+
+  /** Forgets everything: the log begins anew behind `base`. */
+  reset(base: EntryId): void {
+    this.#base = { index: base.index, term: base.term }
+    this.#runs = []
+    this.#tail = []
+    this.#tailBytes = 0
+    this.#tailFirst = base.index + 1
+    this.#last = base.index
+  }
+
+  /** Forgets the terms of what a snapshot covers. Entries in the tail stay while there is room for them. */
+  compact(index: Index): void {
+    const term = present(this.termAt(index), 'the term of what is forgotten last')
+    const kept = this.#runs.findLastIndex(run => run.first <= index + 1)
+    this.#runs = this.#runs.slice(Math.max(0, kept))
+    const [first] = this.#runs
+    if (index === this.#last) this.#runs = []
+    else if (first !== undefined)
+      this.#runs[0] = { term: first.term, first: Math.max(first.first, index + 1) }
+    this.#base = { index, term }
   }
 
   /** Entries `[from, to]`, at least one and otherwise at most `bytesMax`; `from` lies in the tail. */

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import type { Index, Milliseconds } from './entry.ts'
+import type { SnapshotId } from './snapshot.ts'
 
 /** Appends under way to one follower: how many, how many bytes, and the last index of each. Oldest first. */
 export class Inflight {
@@ -36,22 +37,28 @@ export class Inflight {
  * ```
  *              a reply matches
  *   probe  ----------------------->  replicate
- *     ^                                  |
- *     +----------------------------------+
- *       a gap, a lost connection, or no answer for too long
+ *    | ^                                 |  ^
+ *    | +---------------------------------+  |
+ *    |   a gap, a lost connection, or       |
+ *    |   no answer for too long             |
+ *    | it lacks entries that are gone here  | a reply matches the snapshot
+ *    +--------------> snapshot -------------+
  * ```
  *
  * probe: where the logs agree is unknown; one append at a time, `paused` until something answers.
  * replicate: appends are pipelined; `next` runs ahead of `match`.
+ * snapshot: a snapshot goes out part by part; `next` follows it.
  *
- * Invariants: 0 <= match < next; in probe nothing is in flight.
+ * Invariants: 0 <= match < next; only replicate has something in flight; only snapshot has a transfer.
  */
 export class Progress {
-  state: 'probe' | 'replicate' = 'probe'
+  state: 'probe' | 'replicate' | 'snapshot' = 'probe'
+  /** Echoed by every reply that counts. */
+  readonly session: number
   match: Index = 0
   next: Index
   paused = false
-  /** An append waits for older entries to be read from disk. */
+  /** An append waits for older entries, or a part of a snapshot, to be read from disk. */
   reading = false
   /** The highest commit index that this follower was told. */
   commitTold: Index = 0
@@ -59,12 +66,26 @@ export class Progress {
   contactAt: Milliseconds
   /** When `match` last moved or replication (re)started. */
   advancedAt: Milliseconds
+  /** The latest round of heartbeats that the follower answered. */
+  round = 0
+  /** `offset`: the follower has all before it. `sentAt`: when a part last went out; one is under way at a time. */
+  transfer: { readonly id: SnapshotId; offset: number; sentAt: Milliseconds } | null = null
   readonly inflight = new Inflight()
 
-  constructor(next: Index, now: Milliseconds) {
+  constructor(session: number, next: Index, now: Milliseconds) {
+    this.session = session
     this.next = next
     this.contactAt = now
     this.advancedAt = now
+  }
+
+  becomeSnapshot(id: SnapshotId): void {
+    this.state = 'snapshot'
+    this.next = id.index + 1
+    this.transfer = { id, offset: 0, sentAt: Number.NEGATIVE_INFINITY }
+    this.paused = false
+    this.reading = false
+    this.inflight.clear()
   }
 
   becomeProbe(now: Milliseconds): void {
@@ -74,6 +95,7 @@ export class Progress {
     this.reading = false
     this.advancedAt = now
     this.commitTold = 0
+    this.transfer = null
     this.inflight.clear()
   }
 
@@ -84,16 +106,22 @@ export class Progress {
       this.match = index
       this.advancedAt = now
     }
-    this.next = Math.max(this.next, this.match + 1)
     this.inflight.freeUpTo(this.match)
-    if (this.state === 'probe') {
-      this.state = 'replicate'
-      this.next = this.match + 1
-      this.reading = false
-      this.advancedAt = now
-    }
+    // An old reply tells nothing about a snapshot that goes out: only one that reaches it ends the transfer.
+    const waits = this.state === 'snapshot' && this.match < this.transfer!.id.index
+    if (waits) return news
+    this.next = Math.max(this.next, this.match + 1)
+    if (this.state !== 'replicate') this.#becomeReplicate(now)
     this.paused = false
     return news
+  }
+
+  #becomeReplicate(now: Milliseconds): void {
+    this.state = 'replicate'
+    this.next = this.match + 1
+    this.transfer = null
+    this.reading = false
+    this.advancedAt = now
   }
 
   /** The follower lacks the entry at `index`; `retry` is the last one that may match. Stale rejections change nothing. */
@@ -103,7 +131,7 @@ export class Progress {
       this.becomeProbe(now)
       return
     }
-    if (index !== this.next - 1) return
+    if (this.state === 'snapshot' || index !== this.next - 1) return
     this.next = Math.max(this.match + 1, Math.min(index, retry + 1))
     this.paused = false
     assert(this.next > this.match, 'next stays above match')

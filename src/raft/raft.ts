@@ -1,9 +1,10 @@
 import { assert, unreachable } from '../base/assert.ts'
 import { admit } from './admission.ts'
-import { Core, type RaftOptions, type Restored } from './core.ts'
+import { Core } from './core.ts'
 import { campaign, receiveVoteReply, receiveVoteRequest } from './election.ts'
 import {
   type Entry,
+  type EntryId,
   type Index,
   type Milliseconds,
   type NodeId,
@@ -11,10 +12,31 @@ import {
   sizeOf,
   type Term,
 } from './entry.ts'
-import { awaited, probe, receiveAnswer, receiveProbe } from './founding.ts'
+import { probe, receiveAnswer, receiveProbe } from './founding.ts'
 import { checkInvariants } from './invariants.ts'
-import type { Input, Output, RoleName, Status, VoterStatus } from './io.ts'
-import type { Append, CommitNotice, Envelope, Heartbeat } from './message.ts'
+import type { Input, Output, RoleName, Status } from './io.ts'
+import { changeMembers, isLeaving } from './membership.ts'
+import type {
+  Append,
+  AppendReply,
+  CommitNotice,
+  Envelope,
+  Heartbeat,
+  HeartbeatReply,
+  InstallSnapshot,
+  ReadIndexReply,
+  ReadIndexRequest,
+  SnapshotReply,
+  TimeoutNow,
+} from './message.ts'
+import type { RaftOptions, Restored } from './options.ts'
+import {
+  receiveReadIndexReply,
+  receiveReadIndexRequest,
+  refuseRead,
+  requestReadIndex,
+  sendReadRound,
+} from './read-index.ts'
 import {
   advanceCommit,
   checkQuorum,
@@ -29,6 +51,19 @@ import {
   sendHeartbeats,
   sendNotices,
 } from './replication.ts'
+import type { Role } from './role.ts'
+import type { SnapshotId } from './snapshot.ts'
+import {
+  receiveInstallSnapshot,
+  receiveSnapshotRead,
+  receiveSnapshotReply,
+  snapshotReceived,
+  snapshotStored,
+  snapshotTaken,
+} from './snapshotting.ts'
+import { roleName, statusOf } from './status.ts'
+import { giveUpTransfer, receiveTimeoutNow, transfer } from './transfer.ts'
+import type { Configuration } from './voters.ts'
 
 /**
  * The door of the room: one Raft node as a value machine. No clock, no disk, no network: what happens comes in by
@@ -55,12 +90,15 @@ export class Raft {
     assert(now >= this.#core.now, 'time does not run back')
     this.#stepping = true
     this.#core.now = now
+    const before = this.#core.role
     dispatch(this.#core, input)
+    abandonReads(this.#core, before)
     checkInvariants(this.#core)
     this.#stepping = false
   }
 
   takeOutput(): Output {
+    sendReadRound(this.#core)
     replicate(this.#core)
     return this.#core.takeOutput(deadline(this.#core))
   }
@@ -81,7 +119,24 @@ export class Raft {
   }
 
   get leader(): NodeId | null {
-    return this.#core.leaderId()
+    return this.#core.liveLeaderId()
+  }
+
+  /** Who gets the log, and from where. */
+  get configuration(): Configuration | null {
+    return this.#core.configuration
+  }
+
+  /** Those that must stay: the newest, and the one that the log reaches back to. */
+  get snapshots(): SnapshotId[] {
+    return this.#core.snapshots.map(({ id }) => id)
+  }
+
+  /** What a snapshot of the state after entry `index` must say of itself; null while no configuration is known there. */
+  describe(index: Index): { id: EntryId; configuration: Configuration } | null {
+    const term = this.#core.log.termAt(index)
+    const configuration = this.#core.configurations.at(index)
+    return term === undefined || configuration === null ? null : { id: { index, term }, configuration }
   }
 
   get term(): Term {
@@ -89,22 +144,14 @@ export class Raft {
   }
 
   status(now: Milliseconds): Status {
-    const core = this.#core
-    return {
-      id: core.options.id,
-      role: roleName(core),
-      term: core.term,
-      leader: core.leaderId(),
-      clusterId: core.clusterId,
-      recoveryEpoch: core.configuration?.recoveryEpoch ?? 0,
-      commit: core.commit,
-      applied: core.applied,
-      durable: core.durability.durable,
-      last: core.log.last,
-      voters: (core.configuration?.voters ?? []).map(({ id, uuid }) => voterStatus(core, id, uuid, now)),
-      awaited: awaited(core),
-    }
+    return statusOf(this.#core, now)
   }
+}
+
+/** Who lost leadership cannot say any more what is committed. */
+function abandonReads(core: Core, before: Role): void {
+  if (before.kind !== 'leader' || core.role === before) return
+  for (const reader of before.reads.abandon()) refuseRead(core, reader)
 }
 
 function dispatch(core: Core, input: Input): void {
@@ -124,6 +171,22 @@ function dispatch(core: Core, input: Input): void {
       return receiveSendFailed(core, input.peer)
     case 'entriesRead':
       return receiveEntriesRead(core, input.request, input.entries)
+    case 'readIndex':
+      return requestReadIndex(core, input.token)
+    case 'transfer':
+      return transfer(core, input.target)
+    case 'peerLost':
+      return peerLost(core, input.peer)
+    case 'changeMembers':
+      return changeMembers(core, input.change, input.token)
+    case 'snapshotTaken':
+      return snapshotTaken(core, input.snapshot)
+    case 'snapshotRead':
+      return receiveSnapshotRead(core, input.request, input.data)
+    case 'snapshotStored':
+      return snapshotStored(core, input.part, input.offset)
+    case 'snapshotReceived':
+      return snapshotReceived(core, input.part, input.snapshot)
     default:
       return unreachable(input)
   }
@@ -141,6 +204,7 @@ function tick(core: Core): void {
       return
     case 'leader':
       if (core.now >= role.quorumCheckAt) checkQuorum(core, role)
+      if (core.role === role) giveUpTransfer(core)
       if (core.role === role && core.now >= role.heartbeatAt) sendHeartbeats(core, role)
       if (core.role === role && core.now >= role.noticeAt) sendNotices(core, role)
       return
@@ -163,14 +227,17 @@ function receive(core: Core, envelope: Envelope): void {
       return receiveVoteReply(core, envelope, message)
     case 'appendReply':
     case 'heartbeatReply':
+    case 'snapshotReply':
+    case 'readIndexRequest':
+    case 'readIndexReply':
       if (message.term > core.term) return core.becomeFollower(message.term, null)
       if (message.term < core.term) return
-      return message.type === 'appendReply'
-        ? receiveAppendReply(core, envelope, message)
-        : receiveHeartbeatReply(core, envelope, message)
+      return receiveFromFollower(core, envelope, message)
     case 'append':
     case 'heartbeat':
     case 'commitNotice':
+    case 'timeoutNow':
+    case 'installSnapshot':
       if (message.term < core.term) return refuseStaleLeader(core, envelope, message)
       if (message.term > core.term) core.becomeFollower(message.term, from)
       return receiveFromLeader(core, envelope, message)
@@ -179,41 +246,80 @@ function receive(core: Core, envelope: Envelope): void {
   }
 }
 
-function receiveFromLeader(core: Core, envelope: Envelope, message: Append | Heartbeat | CommitNotice): void {
+type FromFollower = AppendReply | HeartbeatReply | SnapshotReply | ReadIndexRequest | ReadIndexReply
+
+function receiveFromFollower(core: Core, envelope: Envelope, message: FromFollower): void {
+  switch (message.type) {
+    case 'appendReply':
+      return receiveAppendReply(core, envelope, message)
+    case 'heartbeatReply':
+      return receiveHeartbeatReply(core, envelope, message)
+    case 'snapshotReply':
+      return receiveSnapshotReply(core, envelope, message)
+    case 'readIndexRequest':
+      return receiveReadIndexRequest(core, envelope, message)
+    case 'readIndexReply':
+      return receiveReadIndexReply(core, message)
+    default:
+      return unreachable(message)
+  }
+}
+
+type FromLeader = Append | Heartbeat | CommitNotice | TimeoutNow | InstallSnapshot
+
+function receiveFromLeader(core: Core, envelope: Envelope, message: FromLeader): void {
   const leader = core.leaderId()
   if (leader !== null && leader !== envelope.from) {
     const text = `it claims to lead term ${core.term}, which node ${leader} leads`
     const { from, via } = envelope
-    return core.refuse({ from, reason: 'contradiction', text, ...(via === undefined ? {} : { via }) })
+    return void core.out.refusals.push({
+      from,
+      reason: 'contradiction',
+      text,
+      ...(via === undefined ? {} : { via }),
+    })
   }
-  if (message.type === 'append') return receiveAppend(core, envelope, message)
-  if (message.type === 'heartbeat') return receiveHeartbeat(core, envelope, message)
-  return receiveCommitNotice(core, envelope, message)
+  switch (message.type) {
+    case 'append':
+      return receiveAppend(core, envelope, message)
+    case 'heartbeat':
+      return receiveHeartbeat(core, envelope, message)
+    case 'commitNotice':
+      return receiveCommitNotice(core, envelope, message)
+    case 'timeoutNow':
+      return receiveTimeoutNow(core, envelope)
+    case 'installSnapshot':
+      return receiveInstallSnapshot(core, envelope, message)
+    default:
+      return unreachable(message)
+  }
+}
+
+/** The process of the leader is gone: this node does not wait for a timeout to succeed it, nor refuses others its vote. */
+function peerLost(core: Core, peer: NodeId): void {
+  const { role } = core
+  if (role.kind === 'follower' && role.leader === peer && !role.leaderLost) core.lostLeader()
 }
 
 /** Without this answer a leader that was cut off for a while would go on in its old term, and we without a leader. */
-function refuseStaleLeader(
-  core: Core,
-  { from, via }: Envelope,
-  message: Append | Heartbeat | CommitNotice,
-): void {
-  const { session } = message
+function refuseStaleLeader(core: Core, envelope: Envelope, message: FromLeader): void {
+  const session = 'session' in message ? message.session : 0
+  const { term } = core
   const hint = core.log.last
-  core.sendInTerm(
-    from,
-    { type: 'appendReply', term: core.term, session, success: false, rejected: 0, hint },
-    via,
-  )
+  core.answerInTerm(envelope, { type: 'appendReply', term, session, success: false, rejected: 0, hint })
 }
 
 function propose(core: Core, proposal: Proposal, token: number): void {
-  if (core.role.kind !== 'leader') return core.answerProposal({ token, refused: 'notLeader' })
+  const refuse = (refused: 'notLeader' | 'transferring' | 'overloaded'): void =>
+    void core.out.proposals.push({ token, refused })
+  if (core.role.kind !== 'leader') return refuse('notLeader')
+  if (core.role.transfer !== null || isLeaving(core)) return refuse('transferring')
   const bytes = sizeOf({ ...proposal, index: 0, term: 0 })
   const full =
     core.role.uncommittedBytes > 0 && core.role.uncommittedBytes + bytes > core.options.uncommittedBytesMax
-  if (full) return core.answerProposal({ token, refused: 'overloaded' })
+  if (full) return refuse('overloaded')
   const { index, term } = core.appendOwn(proposal)
-  core.answerProposal({ token, entry: { index, term } })
+  core.out.proposals.push({ token, entry: { index, term } })
 }
 
 function deadline({ role }: Core): Milliseconds {
@@ -224,28 +330,13 @@ function deadline({ role }: Core): Milliseconds {
     case 'candidate':
       return role.campaignAt
     case 'leader':
-      return Math.min(role.heartbeatAt, role.quorumCheckAt, role.noticeAt)
+      return Math.min(
+        role.heartbeatAt,
+        role.quorumCheckAt,
+        role.noticeAt,
+        role.transfer?.deadline ?? Number.POSITIVE_INFINITY,
+      )
     default:
       return unreachable(role)
   }
-}
-
-const ROLE_NAMES = {
-  founding: 'FOUNDING',
-  follower: 'FOLLOWER',
-  candidate: 'CANDIDATE',
-  leader: 'LEADER',
-} as const
-
-function roleName(core: Core): RoleName {
-  return ROLE_NAMES[core.role.kind]
-}
-
-function voterStatus(core: Core, id: number, uuid: string, now: Milliseconds): VoterStatus {
-  if (core.role.kind !== 'leader') return { id, uuid, match: null, next: null, contactAgeMs: null }
-  const progress = core.role.progress.get(id)
-  if (progress === undefined) {
-    return { id, uuid, match: core.durability.durable, next: core.log.lastIndex + 1, contactAgeMs: 0 }
-  }
-  return { id, uuid, match: progress.match, next: progress.next, contactAgeMs: now - progress.contactAt }
 }

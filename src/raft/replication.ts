@@ -1,40 +1,45 @@
 import type { Core } from './core.ts'
 import { type Entry, type EntryId, type Index, type NodeId, sizeOf } from './entry.ts'
 import type { ReadRequest } from './io.ts'
+import { configurationCommitted, releaseLeavers } from './membership.ts'
 import type { Append, AppendReply, CommitNotice, Envelope, Heartbeat, HeartbeatReply } from './message.ts'
 import type { Progress } from './progress.ts'
-import { majority, quorumIndex } from './quorum.ts'
+import { hasQuorum, quorumIndex } from './quorum.ts'
+import { confirmReads } from './read-index.ts'
 import type { Leader } from './role.ts'
+import { sendSnapshot, startSnapshot } from './snapshotting.ts'
+import { handOverIfReady } from './transfer.ts'
 
 /** Replication: Raft section 5.3 and 5.4.2. The first half is the leader's, the second the follower's. */
 
 /** Sends each follower what it lacks, as far as its window allows. Called once per output, so proposals share appends. */
 export function replicate(core: Core): void {
   if (core.role.kind !== 'leader') return
-  for (const [peer, progress] of core.role.progress) while (sendAppend(core, core.role, peer, progress)) {}
+  for (const [peer, progress] of core.role.progress) while (sendAppend(core, peer, progress)) {}
   scheduleNotices(core, core.role)
 }
 
 /** Sends the next append, if one may go out now. Returns whether another may follow at once. */
-function sendAppend(core: Core, leader: Leader, peer: NodeId, progress: Progress): boolean {
+function sendAppend(core: Core, peer: NodeId, progress: Progress): boolean {
+  if (progress.state === 'snapshot') return sendSnapshot(core, peer, progress)
   if (!mayAppend(core, progress)) return false
+  if (progress.next <= core.log.base.index) return startSnapshot(core, progress)
   if (progress.next < core.log.tailFirst) {
-    progress.reading = true
-    const to = core.log.tailFirst - 1
-    core.read({
-      peer,
-      session: leader.session,
-      from: progress.next,
-      to,
-      bytesMax: core.options.appendBytesMax,
-    })
+    readFromDisk(core, peer, progress)
     return false
   }
   const { lastIndex } = core.log
   const entries =
     progress.next > lastIndex ? [] : core.log.slice(progress.next, lastIndex, core.options.appendBytesMax)
-  emitAppend(core, leader, peer, progress, entries)
+  emitAppend(core, peer, progress, entries)
   return progress.state === 'replicate'
+}
+
+function readFromDisk(core: Core, peer: NodeId, progress: Progress): void {
+  const { session, next: from } = progress
+  progress.reading = true
+  const to = core.log.tailFirst - 1
+  core.out.reads.push({ peer, session, from, to, bytesMax: core.options.appendBytesMax })
 }
 
 function mayAppend(core: Core, progress: Progress): boolean {
@@ -45,19 +50,13 @@ function mayAppend(core: Core, progress: Progress): boolean {
   return room && progress.next <= core.log.lastIndex
 }
 
-function emitAppend(
-  core: Core,
-  leader: Leader,
-  peer: NodeId,
-  progress: Progress,
-  entries: readonly Entry[],
-): void {
+function emitAppend(core: Core, peer: NodeId, progress: Progress, entries: readonly Entry[]): void {
   const prevIndex = progress.next - 1
   const prev: EntryId = { index: prevIndex, term: core.log.termAt(prevIndex)! }
   core.send(peer, {
     type: 'append',
     term: core.term,
-    session: leader.session,
+    session: progress.session,
     prev,
     entries,
     commit: core.commit,
@@ -90,7 +89,7 @@ export function sendNotices(core: Core, leader: Leader): void {
   for (const [peer, progress] of untold(core, leader)) {
     const commit = Math.min(core.commit, progress.match)
     progress.commitTold = commit
-    core.send(peer, { type: 'commitNotice', term: core.term, session: leader.session, commit })
+    core.send(peer, { type: 'commitNotice', term: core.term, session: progress.session, commit })
   }
 }
 
@@ -103,12 +102,14 @@ function* untold(core: Core, leader: Leader): Generator<[NodeId, Progress]> {
 }
 
 export function receiveEntriesRead(core: Core, request: ReadRequest, entries: readonly Entry[]): void {
-  if (core.role.kind !== 'leader' || core.role.session !== request.session) return
+  if (core.role.kind !== 'leader') return
   const progress = core.role.progress.get(request.peer)
-  if (progress === undefined || !progress.reading) return
+  if (progress === undefined || progress.session !== request.session || !progress.reading) return
   progress.reading = false
-  if (progress.next === request.from && entries.length > 0)
-    emitAppend(core, core.role, request.peer, progress, entries)
+  // The log may have been compacted meanwhile: then only a snapshot will do.
+  const there = progress.state !== 'snapshot' && progress.next > core.log.base.index
+  if (there && progress.next === request.from && entries.length > 0)
+    emitAppend(core, request.peer, progress, entries)
 }
 
 export function receiveAppendReply(core: Core, { from }: Envelope, reply: AppendReply): void {
@@ -116,6 +117,7 @@ export function receiveAppendReply(core: Core, { from }: Envelope, reply: Append
   if (progress === undefined) return
   if (reply.success) {
     if (progress.matched(Math.min(reply.matched, core.log.lastIndex), core.now)) advanceCommit(core)
+    handOverIfReady(core)
   } else {
     const retry = core.log.lastWithTermAtMost(reply.hint.index, reply.hint.term)
     progress.rejected(reply.rejected, retry.index, core.now)
@@ -127,15 +129,19 @@ export function receiveHeartbeatReply(core: Core, { from }: Envelope, reply: Hea
   const progress = progressFor(core, from, reply.session)
   if (progress === undefined) return
   progress.paused = false
+  progress.round = Math.max(progress.round, reply.round)
+  confirmReads(core)
+  handOverIfReady(core)
   const stalled =
     progress.inflight.count > 0 && core.now - progress.advancedAt > core.options.electionTimeoutMs
   if (progress.state === 'replicate' && stalled) progress.becomeProbe(core.now)
 }
 
-function progressFor(core: Core, peer: NodeId, session: number): Progress | undefined {
-  if (core.role.kind !== 'leader' || core.role.session !== session) return undefined
+export function progressFor(core: Core, peer: NodeId, session: number): Progress | undefined {
+  if (core.role.kind !== 'leader') return undefined
   const progress = core.role.progress.get(peer)
-  if (progress !== undefined) progress.contactAt = core.now
+  if (progress === undefined || progress.session !== session) return undefined
+  progress.contactAt = core.now
   return progress
 }
 
@@ -143,62 +149,91 @@ export function receiveSendFailed(core: Core, peer: NodeId): void {
   if (core.role.kind !== 'leader') return
   const progress = core.role.progress.get(peer)
   if (progress?.state === 'replicate') progress.becomeProbe(core.now)
+  if (progress?.transfer != null) progress.transfer.sentAt = Number.NEGATIVE_INFINITY
 }
 
-/** An entry commits when a majority holds it durably and it is of the leader's own term (section 5.4.2, figure 8). */
+/** An entry commits when a quorum holds it durably and it is of the leader's own term (section 5.4.2, figure 8). */
 export function advanceCommit(core: Core): void {
   if (core.role.kind !== 'leader') return
-  const matches = [core.durability.durable]
-  for (const progress of core.role.progress.values()) matches.push(progress.match)
-  const index = quorumIndex(matches)
-  if (index > core.commit && core.log.termAt(index) === core.term) core.commitTo(index)
+  const { progress, reads, firstIndex } = core.role
+  const index = quorumIndex(core.configuration!, id =>
+    id === core.options.id ? core.durability.durable : (progress.get(id)?.match ?? 0),
+  )
+  if (index <= core.commit || core.log.termAt(index) !== core.term) return
+  const began = core.commit < firstIndex
+  core.commitTo(index)
+  if (began) reads.begin(core.commit)
+  configurationCommitted(core)
 }
 
 export function sendHeartbeats(core: Core, leader: Leader): void {
+  releaseLeavers(core)
+  const successors = successorsOf(core, leader)
   for (const [peer, progress] of leader.progress) {
     const commit = Math.min(core.commit, progress.match)
-    core.send(peer, { type: 'heartbeat', term: core.term, session: leader.session, commit })
+    const { term } = core
+    const { session } = progress
+    core.send(peer, { type: 'heartbeat', term, session, commit, round: leader.reads.round, successors })
   }
   leader.heartbeatAt = core.now + core.options.heartbeatIntervalMs
 }
 
-/** A leader that a majority no longer answers makes room for one that they do (thesis 6.2). */
+/** Voters that answer, furthest first: so the one that runs first has what it needs to win. */
+export function successorsOf(core: Core, { progress }: Leader): NodeId[] {
+  const live = core.electors().filter(id => isLive(core, progress.get(id)))
+  return live.sort((a, b) => progress.get(b)!.match - progress.get(a)!.match || a - b)
+}
+
+export function isLive(core: Core, progress: Progress | undefined): boolean {
+  return progress !== undefined && core.now - progress.contactAt < core.options.electionTimeoutMs
+}
+
+/** A leader that a quorum no longer answers makes room for one that they do (thesis 6.2). */
 export function checkQuorum(core: Core, leader: Leader): void {
   leader.quorumCheckAt = core.now + core.options.heartbeatIntervalMs
-  let live = 1
-  for (const progress of leader.progress.values()) {
-    if (core.now - progress.contactAt < core.options.electionTimeoutMs) live += 1
-  }
-  if (live < majority(core.voterCount())) core.becomeFollower(core.term, null)
+  const live = hasQuorum(
+    core.configuration!,
+    id => id === core.options.id || isLive(core, leader.progress.get(id)),
+  )
+  if (!live) core.becomeFollower(core.term, null)
 }
 
 // The follower's half.
 
-export function receiveAppend(core: Core, { from, via }: Envelope, append: Append): void {
+export function receiveAppend(core: Core, envelope: Envelope, received: Append): void {
+  const { from, via } = envelope
   followLeader(core, from)
+  const append = behindBase(core, received)
   const { term, session } = append
   if (!core.log.has(append.prev)) {
     const rejected = append.prev.index
     const hint = core.log.lastWithTermAtMost(Math.min(rejected, core.log.lastIndex), append.prev.term)
-    core.sendInTerm(from, { type: 'appendReply', term, session, success: false, rejected, hint }, via)
+    core.answerInTerm(envelope, { type: 'appendReply', term, session, success: false, rejected, hint })
     return
   }
   const missing = append.entries.findIndex(entry => !core.log.has(entry))
   if (missing >= 0 && append.entries[missing]!.index <= lastFixed(core)) {
     const text = `its entry ${append.entries[missing]!.index} differs from the one here, which is final`
-    core.refuse({ from, reason: 'contradiction', text, ...(via === undefined ? {} : { via }) })
+    core.out.refusals.push({ from, reason: 'contradiction', text, ...(via === undefined ? {} : { via }) })
     return
   }
   if (missing >= 0) appendFrom(core, append.entries.slice(missing))
   // Only what this append verified counts as matched and can be committed: what lies behind may be another leader's.
   const matched = append.prev.index + append.entries.length
   core.commitTo(Math.min(append.commit, matched))
-  core.sendDurably(from, { type: 'appendReply', term, session, success: true, matched }, via)
+  core.answerDurably(envelope, { type: 'appendReply', term, session, success: true, matched })
+}
+
+/** What a snapshot covers is committed and therefore the same in every log: the append counts from there on. */
+function behindBase(core: Core, append: Append): Append {
+  const { base } = core.log
+  if (append.prev.index >= base.index) return append
+  return { ...append, prev: base, entries: append.entries.filter(entry => entry.index > base.index) }
 }
 
 /** What is committed is never replaced, nor the founding entry: that is the same wherever the cluster exists. */
 function lastFixed(core: Core): Index {
-  return Math.max(core.commit, core.configuration?.index ?? 0)
+  return Math.max(core.commit, core.configuration === null ? 0 : 1)
 }
 
 /** Cuts the log only at a real conflict: an append that is short or old must not undo a newer one. */
@@ -207,10 +242,12 @@ function appendFrom(core: Core, entries: readonly Entry[]): void {
   for (const entry of entries) core.append(entry)
 }
 
-export function receiveHeartbeat(core: Core, { from }: Envelope, heartbeat: Heartbeat): void {
-  followLeader(core, from)
+export function receiveHeartbeat(core: Core, envelope: Envelope, heartbeat: Heartbeat): void {
+  followLeader(core, envelope.from)
+  if (core.role.kind === 'follower') core.role.successors = heartbeat.successors
   commitMatched(core, heartbeat.commit)
-  core.sendInTerm(from, { type: 'heartbeatReply', term: heartbeat.term, session: heartbeat.session })
+  const { term, session, round } = heartbeat
+  core.answerInTerm(envelope, { type: 'heartbeatReply', term, session, round })
 }
 
 export function receiveCommitNotice(core: Core, { from }: Envelope, notice: CommitNotice): void {
@@ -223,7 +260,7 @@ function commitMatched(core: Core, commit: Index): void {
   core.commitTo(Math.min(commit, core.log.lastIndex))
 }
 
-function followLeader(core: Core, leader: NodeId): void {
+export function followLeader(core: Core, leader: NodeId): void {
   if (core.role.kind !== 'follower') core.becomeFollower(core.term, leader)
   core.heardLeader(leader)
 }

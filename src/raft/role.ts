@@ -1,5 +1,6 @@
 import type { Milliseconds, NodeId } from './entry.ts'
 import type { Progress } from './progress.ts'
+import type { PendingReads } from './reads.ts'
 
 /**
  * What a node is now; each role carries only what it needs.
@@ -20,6 +21,10 @@ export type Follower = {
   leader: NodeId | null
   /** When the leader was last heard; votes are refused for one election timeout after it. */
   leaderHeardAt: Milliseconds
+  /** Its process is known to be gone: it holds nobody back any more. */
+  leaderLost: boolean
+  /** Who should run first when the leader is gone, as it said itself. */
+  successors: readonly NodeId[]
   campaignAt: Milliseconds
 }
 
@@ -27,13 +32,14 @@ export type Follower = {
 export type Candidate = {
   kind: 'candidate'
   preVote: boolean
+  /** The leader itself asked for this election. */
+  transfer: boolean
   votes: Map<NodeId, boolean>
   campaignAt: Milliseconds
 }
 
 export type Leader = {
   kind: 'leader'
-  session: number
   /** Where this leader's no-op lies: once it is applied, everything that earlier leaders committed is too. */
   firstIndex: number
   progress: Map<NodeId, Progress>
@@ -43,4 +49,9 @@ export type Leader = {
   quorumCheckAt: Milliseconds
   /** Bytes of entries that are proposed and not committed: bounded, so a minority does not grow without end. */
   uncommittedBytes: number
+  /** Leadership is being handed over: nothing is proposed until then, or until the deadline. */
+  transfer: { readonly target: NodeId; readonly deadline: Milliseconds } | null
+  readonly reads: PendingReads
+  /** Nodes that are no members any more are kept in `progress` so long, to hear of it. */
+  leaversUntil: Milliseconds
 }

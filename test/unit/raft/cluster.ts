@@ -1,35 +1,30 @@
-import type { RaftOptions } from '../../../src/raft/core.ts'
 import type { NodeId } from '../../../src/raft/entry.ts'
-import type { Input, ProposalResult, ReadRequest } from '../../../src/raft/io.ts'
+import type {
+  Input,
+  MemberChange,
+  ProposalResult,
+  ReadRequest,
+  SnapshotPart,
+  SnapshotRead,
+} from '../../../src/raft/io.ts'
 import type { Envelope } from '../../../src/raft/message.ts'
-import { type Disk, diskOf, Node, type Observer } from './node.ts'
+import type { RaftOptions } from '../../../src/raft/options.ts'
+import type { Disk } from './disk.ts'
+import { NO_FAULTS } from './faults.ts'
+import { diskOf, Node, type Observer } from './node.ts'
 import { Safety } from './safety.ts'
+import { say } from './say.ts'
 import { Chance } from './seeded.ts'
 
-/** What goes wrong on the way: probabilities from 0 to 1, and times from least to most. */
-export type Faults = {
-  readonly drop: number
-  /** A dropped message that its sender hears of. */
-  readonly dropTold: number
-  readonly duplicate: number
-  /** A message of long ago arrives once more, when another is sent. */
-  readonly replay: number
-  readonly delayMs: readonly [number, number]
-  readonly persistMs: readonly [number, number]
-  /** An input whose output the driver takes only later, together with that of others. */
-  readonly batch: number
+type Process = {
+  persisting: boolean
+  draining: boolean
+  capturing: boolean
+  storing: boolean
+  /** The last part of this snapshot is being made durable. */
+  accepting: SnapshotPart | null
+  pausedUntil: number
 }
-
-export const NO_FAULTS: Faults = {
-  drop: 0,
-  dropTold: 0,
-  duplicate: 0,
-  replay: 0,
-  delayMs: [1, 3],
-  persistMs: [0, 2],
-  batch: 0,
-}
-
 type Event = { readonly at: number; readonly run: () => void }
 
 const ARCHIVE_MAX = 300
@@ -50,11 +45,16 @@ export class Cluster {
   trace: string[] | null = null
   readonly #events: Event[] = []
   readonly #cut = new Set<string>()
-  readonly #up = new Map<Node, { persisting: boolean; draining: boolean; pausedUntil: number }>()
+  readonly #up = new Map<Node, Process>()
   readonly #slow = new Map<Node, number>()
   readonly #archive: Envelope[] = []
+  /** Refusals in the trace. */
+  readonly #noted = new Map<Node, number>()
+  /** A node takes a snapshot when it has applied so many entries since the last one. */
+  snapshotEvery = Number.POSITIVE_INFINITY
   /** How often entries were read back from disk. */
   reads = 0
+  #token = 0
 
   constructor(seed: number) {
     this.chance = new Chance(seed)
@@ -71,15 +71,22 @@ export class Cluster {
   add(options: Partial<RaftOptions> & { id: NodeId }, disk?: Partial<Disk>): Node {
     const random = new Chance(this.chance.between(1, 1e9)).fraction
     const node = new Node({ random, uuid: diskOf(options.id), ...options }, disk, this.observer)
+    if (this.nodes.has(node.id)) this.#up.delete(this.node(node.id))
     this.nodes.set(node.id, node)
     node.now = this.now
-    this.#up.set(node, { persisting: false, draining: false, pausedUntil: 0 })
+    this.#up.set(node, running())
     this.#collect(node)
     return node
   }
 
   node(id: NodeId): Node {
     return this.nodes.get(id)!
+  }
+
+  /** Those between two steps of an install: the snapshot is whole, or the log does not begin behind it yet. */
+  installing(): Node[] {
+    const resets = (node: Node) => node.pending.some(({ resetTo }) => resetTo !== null)
+    return [...this.#up].filter(([node, { accepting }]) => accepting || resets(node)).map(([node]) => node)
   }
 
   // Faults.
@@ -91,14 +98,31 @@ export class Cluster {
   /** Pending writes are lost, but for the first few that reached the disk untold. */
   crash(node: Node, writesDone = 0): void {
     this.#note(`node ${node.id} crashes`)
+    const accepting = this.#up.get(node)?.accepting
     this.#up.delete(node)
     node.crash(writesDone)
+    if (accepting && this.chance.happens(0.5)) node.accept(accepting)
+    const { incoming } = node.disk
+    if (incoming !== null) {
+      // What was received and not synced may be gone.
+      const have = this.chance.between(0, incoming.data.length)
+      node.disk.incoming = { id: incoming.id, data: incoming.data.slice(0, have) }
+    }
+    for (const other of this.#up.keys())
+      if (this.chance.happens(this.faults.lossTold)) this.after(1, () => this.lose(other, node.id))
+  }
+
+  /** This node is told that the process of a peer is gone, be it true or not. */
+  lose(node: Node, peer: NodeId): void {
+    if (!this.isUp(node)) return
+    this.#note(`node ${node.id} hears that ${peer} is gone`)
+    this.step(node, { type: 'peerLost', peer })
   }
 
   restart(node: Node): void {
     this.#note(`node ${node.id} starts`)
     node.now = this.now
-    this.#up.set(node, { persisting: false, draining: false, pausedUntil: 0 })
+    this.#up.set(node, running())
     node.start()
     this.#collect(node)
   }
@@ -217,11 +241,19 @@ export class Cluster {
   }
 
   #collect(node: Node): void {
+    if (this.trace !== null)
+      for (const { from, reason, text } of node.refusals.slice(this.#noted.get(node) ?? 0))
+        this.#note(`node ${node.id} refuses ${from}: ${reason}, ${text}`)
+    this.#noted.set(node, node.refusals.length)
     // The driver ends a process whose disk is not the recorded one.
     if (node.refusals.some(({ reason }) => reason === 'wipedReceiver')) return this.crash(node)
     for (const envelope of node.outbox.splice(0)) this.#send(node, envelope)
     for (const request of node.reads.splice(0)) this.#read(node, request)
+    for (const request of node.snapshotReads.splice(0)) this.#readPart(node, request)
+    this.#store(node)
     this.#persist(node)
+    const newest = node.disk.snapshots.at(-1)?.id.index ?? 0
+    if (node.applied - newest >= this.snapshotEvery) this.takeSnapshot(node)
   }
 
   /** One write under way at a time; it takes along some of those that wait. */
@@ -241,11 +273,57 @@ export class Cluster {
 
   #read(node: Node, request: ReadRequest): void {
     this.reads += 1
-    const { from, to } = request
+    const entries = node.readEntries(request, 3)
     this.#later(node, this.chance.between(0, 5), () => {
-      const entries = node.disk.entries.slice(from - 1, Math.min(to, from + 2))
       this.step(node, { type: 'entriesRead', request, entries })
     })
+  }
+
+  // Snapshots: between any two steps of one, everything else goes on, and any may be the last before a crash.
+
+  /** Begins a snapshot of the state as it is now. */
+  takeSnapshot(node: Node): void {
+    const process = this.#up.get(node)
+    const snapshot = process?.capturing === false ? node.capture() : null
+    if (snapshot === null || process === undefined) return
+    process.capturing = true
+    this.#later(node, this.#snapshotMs(), () => {
+      process.capturing = false
+      node.keep(snapshot)
+      this.#collect(node)
+    })
+  }
+
+  #readPart(node: Node, request: SnapshotRead): void {
+    this.#later(node, this.#snapshotMs(), () => {
+      this.step(node, { type: 'snapshotRead', request, data: node.readPart(request) })
+    })
+  }
+
+  /** Parts are stored one after the other; the last one is followed by the snapshot's being taken over. */
+  #store(node: Node): void {
+    const process = this.#up.get(node)!
+    if (process.storing || node.snapshotParts.length === 0) return
+    process.storing = true
+    const part = node.snapshotParts.shift()!
+    const done = (): void => {
+      process.storing = false
+      this.#collect(node)
+    }
+    this.#later(node, this.#snapshotMs(), () => {
+      if (!node.storePart(part)) return done()
+      process.accepting = part
+      this.#later(node, this.#snapshotMs(), () => {
+        process.accepting = null
+        node.accept(part)
+        node.takeOver(part)
+        done()
+      })
+    })
+  }
+
+  #snapshotMs(): number {
+    return this.chance.between(...this.faults.snapshotMs)
   }
 
   // The network.
@@ -273,7 +351,7 @@ export class Cluster {
     const receiver = this.nodes.get(envelope.to)
     if (receiver === undefined || this.#cut.has(`${envelope.from}>${envelope.to}`)) return
     this.#later(receiver, 0, () => {
-      this.#note(`${envelope.from}>${envelope.to} ${show(envelope)}`)
+      this.#note(say(envelope))
       this.step(receiver, { type: 'message', envelope })
     })
   }
@@ -302,6 +380,22 @@ export class Cluster {
     return result
   }
 
+  change(node: Node, change: MemberChange): ProposalResult {
+    node.now = this.now
+    this.#note(`node ${node.id} is asked for ${JSON.stringify(change)}`)
+    const result = node.change(change)
+    this.#collect(node)
+    return result
+  }
+
+  read(node: Node): number {
+    node.now = this.now
+    this.#token += 1
+    node.read(this.#token)
+    this.#collect(node)
+    return this.#token
+  }
+
   /** True when every one of these nodes has applied the same entries, these texts among them. */
   agree(ids: readonly NodeId[] = [...this.nodes.keys()]): boolean {
     const nodes = ids.map(id => this.node(id))
@@ -313,14 +407,18 @@ export class Cluster {
   }
 
   texts(node: Node): string[] {
-    const texts = node.log.slice(0, node.applied).filter(({ type }) => type === 'Text')
+    const texts = node.state.filter(({ type }) => type === 'Text')
     return texts.map(({ data }) => new TextDecoder().decode(data))
   }
 }
 
-function show({ message }: Envelope): string {
-  const { type, ...rest } = message
-  const entries =
-    'entries' in rest ? { entries: rest.entries.map(({ index, term }) => `${index}/${term}`).join(' ') } : {}
-  return `${type} ${JSON.stringify({ ...rest, ...entries })}`
+function running(): Process {
+  return {
+    persisting: false,
+    draining: false,
+    capturing: false,
+    storing: false,
+    accepting: null,
+    pausedUntil: 0,
+  }
 }

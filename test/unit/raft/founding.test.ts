@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Envelope, Message } from '../../../src/raft/message.ts'
-import { Cluster, NO_FAULTS } from './cluster.ts'
+import { Cluster } from './cluster.ts'
+import { NO_FAULTS } from './faults.ts'
 import { CLUSTER_ID, diskOf, entry, Node, TIMING, voter } from './node.ts'
 import { Chance } from './seeded.ts'
 
@@ -20,7 +21,7 @@ describe('founding', () => {
     }
     node.receive(
       2,
-      { type: 'voteRequest', term: 9, preVote: false, last: { index: 9, term: 8 } },
+      { type: 'voteRequest', transfer: false, term: 9, preVote: false, last: { index: 9, term: 8 } },
       { toUuid: null },
     )
     assert.deepEqual([node.status.role, node.status.term, node.taken()], ['FOUNDING', 0, []])
@@ -167,7 +168,13 @@ describe('founding', () => {
 
   test('an empty node that is shown to be recorded takes part, once it saved the cluster to which it belongs', () => {
     const node = empty(2)
-    node.receive(1, { type: 'voteRequest', term: 2, preVote: false, last: { index: 1, term: 1 } })
+    node.receive(1, {
+      type: 'voteRequest',
+      transfer: false,
+      term: 2,
+      preVote: false,
+      last: { index: 1, term: 1 },
+    })
     assert.deepEqual([node.status.role, node.status.clusterId, node.taken()], ['FOLLOWER', CLUSTER_ID, []])
     node.persist()
     assert.deepEqual(node.disk.hardState, { term: 2, votedFor: 1, clusterId: CLUSTER_ID, commit: 0 })
@@ -258,7 +265,9 @@ describe('who is let in', () => {
   })
 
   test('a sender that the log does not record is refused', () => {
-    refuses(voter(2, 3, [1]), { from: 4, fromUuid: diskOf(4) }, 'unknownVoter')
+    const stranger = { from: 4, fromUuid: diskOf(4) }
+    refuses(voter(2, 3, [1, 9]), stranger, 'unknownVoter')
+    for (const message of ANSWERS) refuses(voter(2, 3, [1]), { ...stranger, message }, 'unknownVoter')
   })
 
   test('a message from this node itself, or to another one, is refused', () => {
@@ -267,7 +276,31 @@ describe('who is let in', () => {
   })
 
   test('a recorded sender on another disk is refused', () => {
-    refuses(voter(2, 3, [1]), { fromUuid: 'a-new-disk' }, 'wipedSender')
+    refuses(voter(2, 3, [1, 9]), { fromUuid: 'a-new-disk' }, 'wipedSender')
+    for (const message of ANSWERS)
+      refuses(voter(2, 3, [1]), { fromUuid: 'a-new-disk', message }, 'wipedSender')
+  })
+
+  test('a candidate that may know members which this log lacks is heard: else the two could never come together', () => {
+    const node = voter(2, 3, [1])
+    const last = { index: 9, term: 8 }
+    const request: Message = { type: 'voteRequest', transfer: false, term: 9, preVote: false, last }
+    node.receive(4, request, { fromUuid: diskOf(4) })
+    node.persist()
+    assert.deepEqual(node.taken(), [{ to: 4, type: 'voteReply', term: 9, preVote: false, granted: true }])
+  })
+
+  test('so is a leader of a later term, and no other in a term whose leader is known', () => {
+    const node = voter(2, 3, [1])
+    const beat: Message = { type: 'heartbeat', round: 0, successors: [], term: 2, session: 2, commit: 0 }
+    node.receive(4, beat, { fromUuid: diskOf(4) })
+    assert.deepEqual([node.status.term, node.status.leader, node.refusals], [2, 4, []])
+    node.receive(5, beat, { fromUuid: diskOf(5) })
+    assert.equal(node.refusals.at(-1)?.reason, 'unknownVoter')
+  })
+
+  test('nodes of another recovery epoch do not hear each other', () => {
+    refuses(voter(2, 3, [1]), { recoveryEpoch: 1 }, 'fenced')
   })
 
   test('a message for another disk of this node ends the process, and names the request that waits for an answer', () => {
@@ -317,12 +350,27 @@ function answer(
   node.receive(from, message, { clusterId: null, ...envelope })
 }
 
+/** What counts where it arrives, and therefore comes from recorded members only. */
+const ANSWERS: readonly Message[] = [
+  { type: 'voteReply', term: 1, preVote: false, granted: true },
+  { type: 'appendReply', term: 1, session: 1, success: true, matched: 1 },
+  { type: 'heartbeatReply', term: 1, session: 1, round: 1 },
+  {
+    type: 'snapshotReply',
+    term: 1,
+    session: 1,
+    snapshot: { index: 1, term: 1, bytes: 1, checksum: 1 },
+    offset: 1,
+  },
+]
+
 function refuses(node: Node, over: Partial<Envelope>, reason: string): void {
   const before = node.status
   const from = over.from ?? 1
+  const last = { index: 9, term: 8 }
   node.receive(
     from,
-    { type: 'voteRequest', term: 9, preVote: false, last: { index: 9, term: 8 } },
+    { type: 'voteRequest', transfer: false, term: 9, preVote: false, last },
     { via: 5, ...over },
   )
   assert.deepEqual(

@@ -7,7 +7,7 @@ import { Chance } from './seeded.ts'
 
 /** A view of entries of these terms; the tail holds the newest `tail` of them. */
 function view(terms: readonly number[], tail = terms.length): LogView {
-  const log = new LogView({ runs: [], tail: [], last: 0 })
+  const log = new LogView({ base: BEFORE_FIRST, runs: [], tail: [], last: 0 })
   terms.forEach((term, i) => {
     log.append(entry(i + 1, term))
   })
@@ -102,6 +102,55 @@ test('after any appends, cuts and trims it says of every index what a plain list
     }
   }
 })
+
+test('the same holds where it begins behind a snapshot: what is older is not known, but for the last of it', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const chance = new Chance(seed)
+    const log = view([])
+    const plain: Entry[] = []
+    let base = 0
+    for (let step = 0; step < 60; step++) {
+      const dice = chance.between(1, 12)
+      if (dice <= 7) {
+        const next = entry(plain.length + 1, (plain.at(-1)?.term ?? 1) + (chance.happens(0.3) ? 1 : 0))
+        plain.push(next)
+        log.append(next)
+      } else if (dice <= 8 && plain.length > base) {
+        const from = chance.between(base + 1, plain.length)
+        plain.length = from - 1
+        log.truncate(from)
+      } else if (dice <= 9) {
+        log.trim(chance.between(base, plain.length), chance.between(0, 300))
+      } else if (dice <= 11 && plain.length > base) {
+        base = chance.between(base + 1, plain.length)
+        log.compact(base)
+      } else if (dice === 12) {
+        const term = (plain.at(-1)?.term ?? 1) + 1
+        while (plain.length < base + 3) plain.push(entry(plain.length + 1, term))
+        plain[plain.length - 1] = entry(plain.length, term)
+        base = plain.length
+        log.reset({ index: base, term })
+      }
+      agreesFrom(log, plain, base, chance)
+    }
+  }
+})
+
+function agreesFrom(log: LogView, plain: readonly Entry[], base: number, chance: Chance): void {
+  assert.deepEqual(
+    [log.lastIndex, log.base, log.last],
+    [plain.length, idOf(plain[base - 1]), idOf(plain.at(-1))],
+  )
+  for (let index = 1; index <= plain.length + 1; index++)
+    assert.equal(log.termAt(index), index < base ? undefined : plain[index - 1]?.term, `term at ${index}`)
+  const first = Math.max(log.tailFirst, base + 1)
+  if (first <= plain.length) assert.deepEqual(log.slice(first, plain.length, 1e9), plain.slice(first - 1))
+  const index = chance.between(base, plain.length)
+  const term = chance.between(0, log.last.term + 1)
+  const expected = plain.slice(0, index).findLast(one => one.term <= term)
+  const known = expected !== undefined && expected.index >= base
+  assert.deepEqual(log.lastWithTermAtMost(index, term), known ? idOf(expected) : BEFORE_FIRST)
+}
 
 function agrees(log: LogView, plain: readonly Entry[], chance: Chance): void {
   assert.equal(log.lastIndex, plain.length)

@@ -1,18 +1,39 @@
-import type { RaftOptions, Restored } from '../../../src/raft/core.ts'
-import { type Entry, FOUND_CLUSTER, type HardState, type NodeId, sizeOf } from '../../../src/raft/entry.ts'
-import type { Input, Persist, ProposalResult, ReadRequest, Refusal, Status } from '../../../src/raft/io.ts'
-import type { TermRun } from '../../../src/raft/log-view.ts'
+import { type Entry, FOUND_CLUSTER, type HardState, type NodeId } from '../../../src/raft/entry.ts'
+import type {
+  Input,
+  MemberChange,
+  Output,
+  Persist,
+  ProposalResult,
+  ReadIndexResult,
+  ReadRequest,
+  Refusal,
+  SnapshotPart,
+  SnapshotRead,
+  Status,
+} from '../../../src/raft/io.ts'
 import type { Envelope, Message } from '../../../src/raft/message.ts'
+import type { RaftOptions } from '../../../src/raft/options.ts'
 import { Raft } from '../../../src/raft/raft.ts'
-import { configurationOf, encodeFounding } from '../../../src/raft/voters.ts'
+import { type Snapshot, sameSnapshot } from '../../../src/raft/snapshot.ts'
+import { encodeFounding } from '../../../src/raft/voters.ts'
+import {
+  type Disk,
+  decodeState,
+  dropBefore,
+  encodeState,
+  entryAt,
+  keepSnapshot,
+  receivePart,
+  restore,
+  type StoredSnapshot,
+  write,
+} from './disk.ts'
 import { seeded } from './seeded.ts'
 
 export const CLUSTER_ID = 'the-cluster'
 
 export const TIMING = { electionTimeoutMs: 100, electionJitterMs: 100, heartbeatIntervalMs: 20 } as const
-
-/** What a crash leaves. */
-export type Disk = { uuid: string; hardState: HardState; entries: Entry[] }
 
 /** Sees everything that a node does, as it does it. */
 export interface Observer {
@@ -22,13 +43,21 @@ export interface Observer {
   written(node: Node, persist: Persist): void
   sent(node: Node, envelope: Envelope): void
   applied(node: Node, entry: Entry): void
+  /** The state becomes that of a snapshot; `state` is what it holds. */
+  installed(node: Node, snapshot: Snapshot, state: readonly Entry[]): void
+  /** The node starts; `cut`: it finished an install that a crash had cut short. */
+  started(node: Node, cut: boolean): void
+  /** A caller reads: {@link Observer.answered} must tell everything that is committed by now. */
+  asked(node: Node, token: number): void
+  answered(node: Node, result: ReadIndexResult): void
   /** The node is at rest: everything it put out has been taken. */
   rested(node: Node): void
 }
 
 /**
  * One simulated metadata node: a Raft, its disk, and the writes that are not durable yet. Plays the driver without a
- * network: what is sent waits in `outbox`, reads wait in `reads`, and a write is durable when `persist` says so.
+ * network: what is sent waits in `outbox`, reads wait in `reads`, parts of snapshots in `snapshotReads` and
+ * `snapshotParts`, and a write is durable when `persist` says so. The state is the list of all entries applied.
  */
 export class Node {
   readonly options: RaftOptions
@@ -37,13 +66,17 @@ export class Node {
   now = 0
   raft!: Raft
   pending: Persist[] = []
-  /** The log as the core has it: what is on disk, changed by the pending writes. */
+  /** The log as the core has it: what is on disk, changed by the pending writes. The first entry is `base + 1`. */
   log: Entry[] = []
-  applied = 0
+  base = 0
+  state: Entry[] = []
   deadline = 0
   outbox: Envelope[] = []
   reads: ReadRequest[] = []
+  snapshotReads: SnapshotRead[] = []
+  snapshotParts: SnapshotPart[] = []
   results: ProposalResult[] = []
+  readIndexes: ReadIndexResult[] = []
   refusals: Refusal[] = []
 
   constructor(
@@ -54,7 +87,8 @@ export class Node {
     const { id } = options
     const voters = options.configuredVoters ?? [id]
     const blank: HardState = { term: 0, votedFor: null, commit: 0, clusterId: null }
-    this.disk = { uuid: diskOf(id), hardState: blank, entries: [], ...disk }
+    const nothing = { base: 0, entries: [], snapshots: [], incoming: null }
+    this.disk = { uuid: options.uuid ?? diskOf(id), hardState: blank, ...nothing, ...disk }
     this.options = {
       ...DEFAULTS,
       random: seeded(id),
@@ -74,16 +108,28 @@ export class Node {
     return this.raft.status(this.now)
   }
 
+  get applied(): number {
+    return this.state.length
+  }
+
   /** Leads, and an entry of its own term is committed: only then does it know every commit. */
   get leads(): boolean {
     const { role, term, commit } = this.status
-    return role === 'LEADER' && this.log[commit - 1]?.term === term
+    return role === 'LEADER' && this.raft.describe(commit)?.id.term === term
+  }
+
+  entryAt(index: number): Entry | undefined {
+    return entryAt({ base: this.base, entries: this.log }, index)
   }
 
   start(): void {
+    const { restored, cut } = restore(this.disk, this.options.tailBytesMax)
+    this.base = this.disk.base
     this.log = [...this.disk.entries]
-    this.applied = 0
-    this.raft = new Raft(this.options, restore(this.disk, this.options.tailBytesMax), this.now)
+    const newest = this.disk.snapshots.at(-1)
+    this.state = newest === undefined ? [] : decodeState(newest.data).state
+    this.raft = new Raft(this.options, restored, this.now)
+    this.observer?.started(this, cut)
     this.drain()
   }
 
@@ -93,7 +139,10 @@ export class Node {
     this.pending = []
     this.outbox = []
     this.reads = []
+    this.snapshotReads = []
+    this.snapshotParts = []
     this.results = []
+    this.readIndexes = []
   }
 
   step(input: Input): void {
@@ -111,27 +160,55 @@ export class Node {
     if (output.persist !== null) {
       this.observer?.issued(this, output.persist)
       this.pending.push(output.persist)
-      write(this.log, output.persist)
+      const log = { base: this.base, entries: this.log }
+      write(log, output.persist)
+      this.base = log.base
     }
     for (const envelope of output.messages) this.observer?.sent(this, envelope)
+    for (const result of output.readIndexes) this.observer?.answered(this, result)
     this.outbox.push(...output.messages)
     this.reads.push(...output.reads)
     this.results.push(...output.proposals)
+    this.readIndexes.push(...output.readIndexes)
     this.refusals.push(...output.refusals)
     this.deadline = output.nextDeadline
+    this.#carryOutSnapshots(output)
     this.#apply(output.applyTo)
     this.observer?.rested(this)
+  }
+
+  #carryOutSnapshots(output: Output): void {
+    if (output.install !== null) this.#install(output.install)
+    this.snapshotReads.push(...output.snapshotReads)
+    this.snapshotParts.push(...output.snapshotParts)
+    if (output.install === null && output.dropBefore === 0) return
+    const wanted = [...this.raft.snapshots, ...output.pinned]
+    this.disk.snapshots = this.disk.snapshots.filter(({ id }) => wanted.some(one => sameSnapshot(one, id)))
+    if (output.dropBefore > 0) dropBefore(this.disk, output.dropBefore)
+  }
+
+  #install(snapshot: Snapshot): void {
+    const stored = this.disk.snapshots.find(({ id }) => sameSnapshot(id, snapshot.id))
+    if (stored === undefined) throw new Error(`snapshot ${snapshot.id.index} is taken over and not there`)
+    this.state = decodeState(stored.data).state
+    this.observer?.installed(this, snapshot, this.state)
   }
 
   #apply(to: number): void {
     if (to === this.applied) return
     while (this.applied < to) {
       const from = this.applied + 1
-      const entries = this.raft.entries(from, to, 1000) ?? this.disk.entries.slice(from - 1, to)
-      for (const entry of entries) this.observer?.applied(this, entry)
-      this.applied += entries.length
+      for (const entry of this.raft.entries(from, to, 1000) ?? this.#readDisk(from, to)) {
+        this.observer?.applied(this, entry)
+        this.state.push(entry)
+      }
     }
     this.raft.step({ type: 'applied', index: to }, this.now)
+  }
+
+  #readDisk(from: number, to: number): Entry[] {
+    if (from <= this.disk.base) throw new Error(`entry ${from} is wanted and dropped`)
+    return this.disk.entries.slice(from - 1 - this.disk.base, to - this.disk.base)
   }
 
   /** The next writes become durable, and the core hears of it; by default one after the other until none is left. */
@@ -148,8 +225,62 @@ export class Node {
 
   #write(persist: Persist): void {
     this.observer?.written(this, persist)
-    write(this.disk.entries, persist)
+    write(this.disk, persist)
     this.disk.hardState = persist.hardState
+  }
+
+  /** Entries for a follower, as many as `countMax`. */
+  readEntries({ from, to }: ReadRequest, countMax: number): Entry[] {
+    return this.#readDisk(from, Math.min(to, from + countMax - 1))
+  }
+
+  // Snapshots. Every step is one that a crash may come after.
+
+  /** The state as it is now; null if there is nothing new to be saved. */
+  capture(): StoredSnapshot | null {
+    const point = this.raft.describe(this.applied)
+    const newest = this.disk.snapshots.at(-1)?.id.index ?? 0
+    return point === null || newest >= this.applied ? null : encodeState(point, this.state, this.id)
+  }
+
+  /** A captured state is on disk. */
+  keep(snapshot: StoredSnapshot): void {
+    keepSnapshot(this.disk, snapshot)
+    const { id, configuration } = snapshot
+    this.step({ type: 'snapshotTaken', snapshot: { id, configuration } })
+  }
+
+  takeSnapshot(): void {
+    this.keep(this.capture()!)
+  }
+
+  /** A part of a snapshot for a follower; null: it is not there any more. */
+  readPart({ snapshot, offset, bytesMax }: SnapshotRead): Uint8Array | null {
+    const stored = this.disk.snapshots.find(({ id }) => sameSnapshot(id, snapshot))
+    return stored === undefined ? null : stored.data.slice(offset, offset + bytesMax)
+  }
+
+  /** Keeps a part of a leader's snapshot. Returns whether the snapshot is whole. */
+  storePart(part: SnapshotPart): boolean {
+    const { snapshot, offset, data } = part.message
+    const have = receivePart(this.disk, snapshot, offset, data)
+    this.step({ type: 'snapshotStored', part, offset: have })
+    return have === snapshot.bytes
+  }
+
+  /** What was received is durable under its own name; the core does not know yet. */
+  accept({ message: { snapshot } }: SnapshotPart): void {
+    const { data } = this.disk.incoming!
+    const { configuration } = decodeState(data)
+    keepSnapshot(this.disk, { id: snapshot, configuration, data, origin: 'received' })
+    this.disk.incoming = null
+  }
+
+  takeOver(part: SnapshotPart): void {
+    const { id, configuration } = this.disk.snapshots.find(one =>
+      sameSnapshot(one.id, part.message.snapshot),
+    )!
+    this.step({ type: 'snapshotReceived', part, snapshot: { id, configuration } })
   }
 
   // Shorthands of the scripted tests.
@@ -161,12 +292,32 @@ export class Node {
 
   envelope(from: NodeId, message: Message, over: Partial<Envelope> = {}): Envelope {
     const { id, uuid } = this.options
-    return { from, to: id, clusterId: CLUSTER_ID, fromUuid: diskOf(from), toUuid: uuid, message, ...over }
+    return {
+      from,
+      to: id,
+      clusterId: CLUSTER_ID,
+      recoveryEpoch: 0,
+      fromUuid: diskOf(from),
+      toUuid: uuid,
+      message,
+      ...over,
+    }
   }
 
   propose(text: string, token = 0): ProposalResult {
     this.step({ type: 'propose', proposal: { type: 'Text', data: bytes(text) }, token })
     return this.results.at(-1)!
+  }
+
+  change(change: MemberChange): ProposalResult {
+    this.step({ type: 'changeMembers', change, token: 0 })
+    return this.results.at(-1)!
+  }
+
+  /** A caller wants to read; no process of any node ever uses the token again, which names the answer. */
+  read(token: number): void {
+    this.observer?.asked(this, token)
+    this.step({ type: 'readIndex', token })
   }
 
   /** Time passes, and the driver's timer fires if it is due. */
@@ -203,6 +354,8 @@ const DEFAULTS = {
   inflightBytesMax: 65_536,
   uncommittedBytesMax: 65_536,
   tailBytesMax: 1_048_576,
+  snapshotPartBytes: 1024,
+  readsMax: 100,
 }
 
 export function diskOf(id: NodeId): string {
@@ -238,24 +391,4 @@ function foundingEntry(size: number): Entry {
 
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text)
-}
-
-function write(log: Entry[], { truncateFrom, entries }: Persist): void {
-  if (truncateFrom !== null) log.length = Math.min(log.length, truncateFrom - 1)
-  for (const next of entries) {
-    if (next.index !== log.length + 1) throw new Error(`entry ${next.index} written behind ${log.length}`)
-    log.push(next)
-  }
-}
-
-/** What recovery hands over; the tail is what fits, even if less than what may still be cut. */
-function restore({ hardState, entries }: Disk, tailBytesMax: number): Restored {
-  let first = entries.length + 1
-  let size = 0
-  while (first > 1 && size + sizeOf(entries[first - 2]!) <= tailBytesMax)
-    size += sizeOf(entries[--first - 1]!)
-  const runs: TermRun[] = []
-  for (const { term, index } of entries) if (term !== runs.at(-1)?.term) runs.push({ term, first: index })
-  const configuration = entries.length > 0 ? configurationOf(entries[0]!) : null
-  return { hardState, runs, tail: entries.slice(first - 1), last: entries.length, configuration }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { RaftOptions } from '../../../src/raft/core.ts'
 import type { Entry, EntryId, HardState } from '../../../src/raft/entry.ts'
 import type { AppendReply, Message } from '../../../src/raft/message.ts'
+import type { RaftOptions } from '../../../src/raft/options.ts'
 import { Cluster } from './cluster.ts'
 import { entry, type Node, TIMING, voter } from './node.ts'
 
@@ -72,7 +72,13 @@ describe('elections (section 5.2)', () => {
     preVoteWon(node, 2)
     assert.deepEqual(rankOf(node), ['CANDIDATE', 3])
     node.persist()
-    const request = { type: 'voteRequest', term: 3, preVote: false, last: { index: 3, term: 2 } }
+    const request = {
+      type: 'voteRequest',
+      transfer: false,
+      term: 3,
+      preVote: false,
+      last: { index: 3, term: 2 },
+    }
     assert.deepEqual(
       node.taken().filter(message => message.type === 'voteRequest' && !message.preVote),
       [
@@ -245,7 +251,13 @@ describe('pre-vote (thesis 9.6) and the refusal of votes while a leader is live 
     const node = voter(1, 3, [1])
     const other = voter(2, 3, [1])
     node.elapse(electionTimeoutMs + electionJitterMs)
-    const request = { type: 'voteRequest', term: 2, preVote: true, last: { index: 1, term: 1 } } as const
+    const request = {
+      type: 'voteRequest',
+      transfer: false,
+      term: 2,
+      preVote: true,
+      last: { index: 1, term: 1 },
+    } as const
     assert.deepEqual(node.taken(), [
       { to: 2, ...request },
       { to: 3, ...request },
@@ -947,7 +959,7 @@ describe('what is on disk before it is said (figure 2)', () => {
 // Messages.
 
 function voteRequest(term: number, last: EntryId = { index: 1, term: 1 }) {
-  return { type: 'voteRequest', term, preVote: false, last } as const
+  return { type: 'voteRequest', transfer: false, term, preVote: false, last } as const
 }
 
 function vote(term: number) {
@@ -959,7 +971,7 @@ function append(term: number, [index, prevTerm]: [number, number], entries: Entr
 }
 
 function heartbeat(term: number, commit = 1) {
-  return { type: 'heartbeat', term, session: term, commit } as const
+  return { type: 'heartbeat', round: 0, successors: [], term, session: term, commit } as const
 }
 
 function commitNotice(term: number, commit: number) {
@@ -968,7 +980,7 @@ function commitNotice(term: number, commit: number) {
 
 function heartbeatReply(leader: Node) {
   const { term } = leader.status
-  return { type: 'heartbeatReply', term, session: term } as const
+  return { type: 'heartbeatReply', round: 0, term, session: term } as const
 }
 
 function acknowledgement(leader: Node, matched: number): AppendReply {

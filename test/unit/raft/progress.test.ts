@@ -14,7 +14,7 @@ test('the window frees what is acknowledged, oldest first', () => {
 })
 
 test('a probe that matches becomes replication from there', () => {
-  const progress = new Progress(10, 0)
+  const progress = new Progress(1, 10, 0)
   progress.paused = true
   assert.equal(progress.matched(4, 7), true)
   assert.deepEqual(
@@ -39,10 +39,10 @@ test('a match frees the window up to it only', () => {
 })
 
 test('a refused probe goes back to the hint, but never to what matches, and never forward', () => {
-  const toHint = new Progress(10, 0)
+  const toHint = new Progress(1, 10, 0)
   toHint.rejected(9, 3, 1)
   assert.equal(toHint.next, 4)
-  const useless = new Progress(10, 0)
+  const useless = new Progress(1, 10, 0)
   useless.rejected(9, 9, 1)
   assert.equal(useless.next, 9, 'a hint that leads nowhere still moves it by one')
   const matching = replicating(5)
@@ -53,7 +53,7 @@ test('a refused probe goes back to the hint, but never to what matches, and neve
 })
 
 test('only the refusal of the very probe that is under way counts', () => {
-  const progress = new Progress(10, 0)
+  const progress = new Progress(1, 10, 0)
   progress.paused = true
   progress.rejected(7, 2, 1)
   progress.rejected(12, 2, 1)
@@ -77,7 +77,7 @@ test('a late refusal of what matches by now changes nothing', () => {
 })
 
 function replicating(match: number): Progress {
-  const progress = new Progress(match + 1, 0)
+  const progress = new Progress(1, match + 1, 0)
   progress.matched(match, 0)
   return progress
 }
