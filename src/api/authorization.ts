@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { DmqError } from '../base/errors.ts'
 import type { Clock } from '../io/clock.ts'
 import { type ClusterKey, isAuthorized } from '../io/cluster-key.ts'
 
@@ -13,4 +14,15 @@ declare module 'fastify' {
 export function hasProof(request: FastifyRequest, key: ClusterKey, clock: Clock): boolean {
   const { method, url, headers, rawBody } = request
   return isAuthorized(key, clock.epoch(), headers.authorization, { method, path: url, body: rawBody ?? '' })
+}
+
+/** Throws UNAUTHENTICATED. */
+export function requireProof(
+  request: FastifyRequest,
+  { key, clock }: { readonly key: ClusterKey; readonly clock: Clock },
+): void {
+  if (hasProof(request, key, clock)) return
+  const text =
+    'this endpoint needs a proof of the cluster key in the Authorization header (scheme DMQ-Cluster)'
+  throw new DmqError('UNAUTHENTICATED', text)
 }

@@ -1,6 +1,6 @@
 import { messageOf } from '../base/errors.ts'
 import { decodeCommand } from '../metadata/command.ts'
-import { FOUND_CLUSTER, NO_OP } from '../raft/entry.ts'
+import { CHANGE_MEMBERS, FOUND_CLUSTER, NO_OP } from '../raft/entry.ts'
 
 /**
  * What is wrong with a command that came as JSON; null if this node could read it from its log. Later is too late: an
@@ -8,7 +8,7 @@ import { FOUND_CLUSTER, NO_OP } from '../raft/entry.ts'
  */
 export function commandFault(type: string, data: string): string | null {
   if (type === NO_OP) return data === '' ? null : `commandData of a ${NO_OP} is empty`
-  if (type === FOUND_CLUSTER) return null
+  if (type === FOUND_CLUSTER || type === CHANGE_MEMBERS) return null
   try {
     const command = decodeCommand(type, data)
     if (command === null) return `commandType ${JSON.stringify(type)} is not known to this release`

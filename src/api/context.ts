@@ -16,19 +16,22 @@ export type Context = {
   readonly clock: Clock
   readonly key: ClusterKey
   readonly http: HttpClient
-  /** REST addresses of the metadata nodes, by id. */
-  readonly urls: ReadonlyMap<number, string>
+  /** REST address of a metadata node, if it is known. */
+  readonly urlOf: (nodeId: number) => string | undefined
+  /** The oldest Raft protocol that a connected metadata node speaks; null while none is connected. */
+  readonly oldestProtocol: () => number | null
   /** Waits so long for a commit or a version when the request does not say. */
   readonly timeoutMs: number
 }
 
-/** Waits for `minVersion`, if it was asked for. Throws VERSION_TIMEOUT. */
-export async function awaitVersion(
+/** Waits until this node is as fresh as the reader asked. Throws VERSION_TIMEOUT and NO_CONTROLLER. */
+export async function awaitFreshness(
   context: Context,
-  query: { minVersion?: number; timeoutMs?: number },
+  query: { minVersion?: number; consistency?: 'local' | 'linearizable'; timeoutMs?: number },
 ): Promise<void> {
-  if (query.minVersion === undefined) return
   const timeoutMs = query.timeoutMs ?? context.timeoutMs
+  if (query.consistency === 'linearizable') await context.consensus.readIndex(timeoutMs)
+  if (query.minVersion === undefined) return
   if (await context.replica.reached(query.minVersion, timeoutMs)) return
   const { version } = context.replica.image
   throw new DmqError(

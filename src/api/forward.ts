@@ -1,8 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { DmqError, messageOf } from '../base/errors.ts'
 import type { Context } from './context.ts'
+import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED } from './write.ts'
 
-const PASSED_BACK = ['x-metadata-version', 'content-type', 'etag', 'x-controller-leader', 'x-controller-url']
+const PASSED_BACK = [
+  'x-metadata-version',
+  'content-type',
+  'etag',
+  'x-controller-leader',
+  'x-controller-url',
+  IDEMPOTENCY_REPLAYED,
+]
 /** The controller may wait as long as the request allows; forwarding takes a little longer. */
 const EXTRA_MS = 1_000
 
@@ -14,7 +22,7 @@ export function forwardWrites(scope: FastifyInstance, context: Context): void {
   // With a callback: nearly every request passes by here, and a promise for each would be felt.
   scope.addHook('preHandler', (request, reply, done) => {
     const { leader, ready } = context.consensus.leadership
-    const url = ready || leader === null || leader === context.nodeId ? undefined : context.urls.get(leader)
+    const url = ready || leader === null || leader === context.nodeId ? undefined : context.urlOf(leader)
     if (
       url === undefined ||
       request.method === 'GET' ||
@@ -44,12 +52,14 @@ async function forward(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { timeoutMs = context.timeoutMs } = request.query as { timeoutMs?: number }
+  const key = request.headers[IDEMPOTENCY_KEY]
   const answer = await context.http
     .send({
       method: request.method as 'POST' | 'PATCH' | 'DELETE',
       url: `${url}${request.url}`,
       timeoutMs: timeoutMs + EXTRA_MS,
       ...(request.rawBody === undefined ? {} : { body: request.rawBody }),
+      ...(typeof key === 'string' ? { headers: { [IDEMPOTENCY_KEY]: key } } : {}),
     })
     .catch((error: unknown) => {
       throw new DmqError(

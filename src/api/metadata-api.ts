@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { DmqError } from '../base/errors.ts'
 import { STREAM_PATH } from '../io/node-network.ts'
 import { createApp } from './app.ts'
 import type { Context } from './context.ts'
@@ -18,7 +17,11 @@ import { updateTopic } from './metadata/update-topic.ts'
 import { health, type Readiness } from './operations/health.ts'
 import type { Problem } from './problem.ts'
 import { append } from './raft/append.ts'
+import { members } from './raft/members.ts'
+import { snapshot } from './raft/snapshot.ts'
 import { status } from './raft/status.ts'
+import { timeoutNow } from './raft/timeout-now.ts'
+import { transfer } from './raft/transfer.ts'
 import { vote } from './raft/vote.ts'
 import { keepRawJson } from './raw-json.ts'
 
@@ -35,7 +38,7 @@ const METADATA = [
   heartbeat,
   sync,
 ]
-const RAFT = [vote, append, status]
+const RAFT = [vote, append, snapshot, timeoutNow, status, members, transfer]
 
 export type MetadataApiOptions = {
   readonly version: string
@@ -61,7 +64,6 @@ export async function metadataApi(context: Context, options: MetadataApiOptions)
   await app.register(
     async scope => {
       keepRawJson(scope)
-      refuseIdempotencyKeys(scope)
       forwardWrites(scope, context)
       for (const endpoint of METADATA) endpoint(scope, context)
     },
@@ -78,21 +80,11 @@ export async function metadataApi(context: Context, options: MetadataApiOptions)
   return app
 }
 
-/** Taking the header and not keeping its promise would be worse than not taking it. */
-function refuseIdempotencyKeys(scope: FastifyInstance): void {
-  scope.addHook('onRequest', (request, _, done) => {
-    if (request.headers['idempotency-key'] === undefined) return done()
-    const message =
-      'Idempotency-Key is not kept by this release; leave it out, and look before repeating a write'
-    done(new DmqError('INVALID_REQUEST', message))
-  })
-}
-
 /** Whoever asked the wrong node learns which is the right one. */
-function pointToController({ consensus, urls }: Context, problem: Problem, reply: FastifyReply): Problem {
+function pointToController({ consensus, urlOf }: Context, problem: Problem, reply: FastifyReply): Problem {
   if (problem.code !== 'NOT_CONTROLLER' && problem.code !== 'NO_CONTROLLER') return problem
   const { leader, term } = consensus.leadership
-  const url = leader === null ? undefined : urls.get(leader)
+  const url = leader === null ? undefined : urlOf(leader)
   if (leader === null || url === undefined) {
     return {
       code: 'NO_CONTROLLER',

@@ -1,20 +1,26 @@
 import { assert } from '../base/assert.ts'
 import { type Deferred, deferred } from '../base/deferred.ts'
-import { DmqError } from '../base/errors.ts'
+import { DmqError, FatalError, messageOf } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
 import type { Log } from '../log/log.ts'
-import type { RaftOptions } from '../raft/core.ts'
-import { type Entry, FOUND_CLUSTER, NO_OP } from '../raft/entry.ts'
-import type { Input, Output, Persist, ProposalResult, ReadRequest, Refusal, Status } from '../raft/io.ts'
+import type { SnapshotStore } from '../log/snapshot-store.ts'
+import { type Entry, isInternal, sizeOf } from '../raft/entry.ts'
+import type { Input, MemberChange, Output, Persist, ReadRequest, Refusal, Status } from '../raft/io.ts'
 import type { Envelope, Message } from '../raft/message.ts'
+import type { RaftOptions, Restored } from '../raft/options.ts'
 import { Raft } from '../raft/raft.ts'
+import type { Configuration } from '../raft/voters.ts'
+import { DiskWatch } from './disk-watch.ts'
 import { decodeEntry, encodeEntry, encodeHardState } from './entry-codec.ts'
-import { restore } from './restore.ts'
+import { LinearizableReads } from './linearizable-reads.ts'
+import { type Committed, Proposals } from './proposals.ts'
+import { type SnapshotEvents, type SnapshotOptions, Snapshots } from './snapshots.ts'
 import type { StateMachine } from './state-machine.ts'
 
 /** What the driver reaches the world through. */
 export type ConsensusParts = {
   readonly log: Log
+  readonly store: SnapshotStore
   readonly clock: Clock
   readonly stateMachine: StateMachine
   /** Sends a message to another node; false if it was dropped. */
@@ -22,10 +28,14 @@ export type ConsensusParts = {
   readonly events: ConsensusEvents
 }
 
-export type ConsensusEvents = {
+export type ConsensusEvents = SnapshotEvents & {
   /** Role, term or leader changed, or this leader's first own entry committed. */
   changed(leadership: Leadership): void
   refused(refusal: Refusal): void
+  /** Other members than before, or other addresses; also once at the start, if they are known. */
+  membersChanged(configuration: Configuration): void
+  /** A write of the log takes long; a leader hands over because of it. */
+  slowDisk(): void
   /** The node cannot go on; called once. */
   fatal(error: unknown): void
 }
@@ -37,8 +47,6 @@ export type Leadership = {
   /** This node leads, and has applied everything that earlier leaders committed. */
   readonly ready: boolean
 }
-
-export type Committed = { readonly index: number; readonly result: unknown }
 
 const APPLY_BYTES = 256 * 1024
 /** Applying pauses after this long, so that heartbeats are answered while a long log is replayed. */
@@ -52,22 +60,37 @@ export class Consensus {
   readonly #parts: ConsensusParts
   readonly #raft: Raft
   readonly #electionTimeoutMs: number
-  readonly #proposed = new Map<number, Deferred<Committed>>()
-  readonly #pending = new Map<number, { term: number; done: Deferred<Committed> }>()
+  readonly #proposals: Proposals
+  readonly #reads: LinearizableReads
+  readonly #snapshots: Snapshots
   readonly #requests = new Map<number, Deferred<Message>>()
   #lastToken = 0
-  #applied = 0
+  #applied: number
   #applyTo = 0
+  #members: Configuration | null = null
   #applying = false
   #drainScheduled = false
   #timer: Timer | null = null
   #timerDue = Number.POSITIVE_INFINITY
   #stopped = false
+  readonly #disk: DiskWatch
+  /** Why no proposals are taken; null: they are. */
+  #refusing: string | null = null
   #leadership: Leadership
+  #deposed: () => void = () => {}
 
-  constructor(options: RaftOptions, parts: ConsensusParts) {
+  constructor(options: RaftOptions & SnapshotOptions, restored: Restored, parts: ConsensusParts) {
+    const { clock } = parts
     this.#parts = parts
-    this.#raft = new Raft(options, restore(parts.log, options.tailBytesMax), this.#now())
+    this.#raft = new Raft(options, restored, this.#now())
+    this.#applied = restored.snapshots.at(-1)?.id.index ?? 0
+    this.#proposals = new Proposals(clock)
+    const firstToken = Math.floor(options.random() * 2 ** 48)
+    const ask = (token: number): void => this.#step({ type: 'readIndex', token })
+    this.#reads = new LinearizableReads(clock, firstToken, this.#applied, ask)
+    const step = (input: Input): void => this.#step(input)
+    this.#snapshots = new Snapshots(options, { ...parts, step, fail: error => this.#fail(error) })
+    this.#disk = new DiskWatch(clock, options.electionTimeoutMs / 2, () => this.#slowDisk())
     this.#leadership = this.#currentLeadership()
     this.#electionTimeoutMs = options.electionTimeoutMs
     this.#scheduleDrain()
@@ -85,14 +108,69 @@ export class Consensus {
     return this.#raft.status(this.#now())
   }
 
+  get configuration(): Configuration | null {
+    return this.#raft.configuration
+  }
+
   /** Resolves when the entry is applied on this node. Rejects with NOT_CONTROLLER, OVERLOADED or COMMIT_TIMEOUT. */
   propose(type: string, data: Uint8Array, timeoutMs: number): Promise<Committed> {
+    if (this.#refusing !== null) return Promise.reject(new DmqError('STORAGE_FULL', this.#refusing))
+    return this.#submit(timeoutMs, token => ({ type: 'propose', proposal: { type, data }, token }))
+  }
+
+  /** From now on proposals are refused with STORAGE_FULL, for this reason; null: they are taken again. */
+  refuseProposals(reason: string | null): void {
+    this.#refusing = reason
+  }
+
+  /** A write of the log takes longer than half an election timeout. */
+  get diskIsSlow(): boolean {
+    return this.#disk.isSlow
+  }
+
+  /** Resolves when the change is in force and its first entry committed. Rejects also with MEMBERSHIP_CHANGE_REFUSED. */
+  changeMembers(change: MemberChange, timeoutMs: number): Promise<Committed> {
+    return this.#submit(timeoutMs, token => ({ type: 'changeMembers', change, token }))
+  }
+
+  #submit(timeoutMs: number, input: (token: number) => Input): Promise<Committed> {
     if (this.#stopped) return Promise.reject(stopping())
     const token = ++this.#lastToken
-    const done = deferred<Committed>()
-    this.#proposed.set(token, done)
-    this.#step({ type: 'propose', proposal: { type, data }, token })
-    return this.#withDeadline(done, timeoutMs)
+    const done = this.#proposals.add(token, timeoutMs)
+    this.#step(input(token))
+    return done
+  }
+
+  /**
+   * Resolves when this node's state reflects every write that was acknowledged before the call (ReadIndex). Rejects with
+   * NO_CONTROLLER when no leader confirms it in time: a minority serves no such reads.
+   */
+  readIndex(timeoutMs: number): Promise<number> {
+    if (this.#stopped) return Promise.reject(stopping())
+    return this.#reads.add(timeoutMs)
+  }
+
+  /**
+   * Hands leadership to `target`, or to the voter that is furthest. Resolves when this node does not lead any more; false:
+   * it still does after `timeoutMs`.
+   */
+  transfer(target: number | null, timeoutMs: number): Promise<boolean> {
+    if (this.#stopped || this.#leadership.role !== 'LEADER') return Promise.resolve(true)
+    if (this.#raft.configuration?.voters.length === 1) return Promise.resolve(false)
+    const done = deferred<boolean>()
+    const timer = this.#parts.clock.timer(timeoutMs, () => done.resolve(false))
+    this.#deposed = () => {
+      timer.cancel()
+      done.resolve(true)
+    }
+    this.#step({ type: 'transfer', target })
+    return done.promise
+  }
+
+  /** Before a stop: leadership goes to another voter, and callers hear what became of their entries. */
+  async handOver(timeoutMs: number): Promise<void> {
+    const until = this.#now() + timeoutMs
+    if (await this.transfer(null, timeoutMs)) await this.#proposals.settled(until - this.#now())
   }
 
   /** A message from another node's stream. */
@@ -115,12 +193,19 @@ export class Consensus {
     this.#step({ type: 'sendFailed', peer })
   }
 
+  /** The process of another node is gone: its connections closed, and it accepts no new ones. */
+  peerLost(peer: number): void {
+    this.#step({ type: 'peerLost', peer })
+  }
+
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
+    this.#snapshots.stop()
+    this.#disk.stop()
     const error = stopping()
-    for (const done of this.#proposed.values()) done.reject(error)
-    for (const { done } of this.#pending.values()) done.reject(error)
+    this.#proposals.stop()
+    this.#reads.rejectAll(error)
     for (const done of this.#requests.values()) done.reject(error)
   }
 
@@ -152,10 +237,13 @@ export class Consensus {
   #drain(): void {
     try {
       const output = this.#raft.takeOutput()
+      // Before anything can fail: what is about to be written has an unknown outcome for whoever proposed it.
+      for (const result of output.proposals) this.#proposals.taken(result)
       if (output.persist !== null) this.#persist(output.persist)
       this.#sendAll(output)
       for (const request of output.reads) this.#read(request)
-      for (const result of output.proposals) this.#proposalTaken(result)
+      this.#carryOutSnapshots(output)
+      for (const result of output.readIndexes) this.#reads.answered(result)
       for (const refusal of output.refusals) this.#refused(refusal)
       this.#applyTo = output.applyTo
       this.#setTimer(output.nextDeadline)
@@ -166,13 +254,24 @@ export class Consensus {
     }
   }
 
-  #persist({ write, truncateFrom, entries, hardState }: Persist): void {
+  #persist({ write, resetTo, truncateFrom, entries, hardState }: Persist): void {
     const firstIndex = entries[0]?.index ?? 0
     const records = entries.map(encodeEntry)
-    this.#parts.log.append({ truncateFrom, firstIndex, records, state: encodeHardState(hardState) }).then(
-      () => this.#step({ type: 'persisted', write }),
-      error => this.#fail(error),
+    const state = encodeHardState(hardState)
+    this.#disk.begin()
+    this.#parts.log.append({ resetTo, truncateFrom, firstIndex, records, state }).then(
+      () => {
+        this.#disk.end()
+        this.#step({ type: 'persisted', write })
+      },
+      error => this.#fail(writeFailed(error)),
     )
+  }
+
+  /** Whoever is furthest has a better disk; and if nobody takes over, this node goes on. */
+  #slowDisk(): void {
+    this.#parts.events.slowDisk()
+    if (this.#leadership.role === 'LEADER') this.#step({ type: 'transfer', target: null })
   }
 
   #sendAll(output: Output): void {
@@ -194,16 +293,22 @@ export class Consensus {
     this.#step({ type: 'entriesRead', request, entries })
   }
 
-  #proposalTaken(result: ProposalResult): void {
-    const done = this.#proposed.get(result.token)
-    this.#proposed.delete(result.token)
-    if (done === undefined) return
-    if ('entry' in result) this.#pending.set(result.entry.index, { term: result.entry.term, done })
-    else if (result.refused === 'notLeader') done.reject(notController())
-    else
-      done.reject(
-        new DmqError('OVERLOADED', 'too many writes wait for their commit; try again a little later'),
-      )
+  #carryOutSnapshots(output: Output): void {
+    const { install, dropBefore, snapshotReads, snapshotParts } = output
+    this.#snapshots.settle(install)
+    if (install !== null) this.#skipTo(install.id.index)
+    for (const request of snapshotReads) this.#snapshots.read(request)
+    for (const part of snapshotParts) this.#snapshots.store(part)
+    if (install === null && dropBefore === 0) return
+    this.#snapshots.prune(output, this.#raft.snapshots)
+    if (dropBefore > 0) this.#parts.log.dropBefore(dropBefore).catch(error => this.#fail(error))
+  }
+
+  /** The state has become that of a snapshot. */
+  #skipTo(index: number): void {
+    this.#applied = index
+    this.#proposals.skippedTo(index)
+    this.#reads.appliedTo(index)
   }
 
   #refused(refusal: Refusal): void {
@@ -245,7 +350,9 @@ export class Consensus {
     const entries =
       this.#raft.entries(from, this.#applyTo, APPLY_BYTES) ?? this.#readEntries(from, this.#applyTo)
     for (const entry of entries) this.#applyEntry(entry)
+    this.#reads.appliedTo(this.#applied)
     this.#step({ type: 'applied', index: this.#applied })
+    this.#takeSnapshotIfDue(entries)
   }
 
   #readEntries(from: number, to: number): Entry[] {
@@ -254,29 +361,16 @@ export class Consensus {
 
   #applyEntry({ index, term, type, data }: Entry): void {
     assert(index === this.#applied + 1, 'entries are applied in order')
-    const internal = type === NO_OP || type === FOUND_CLUSTER
-    const result = internal ? null : this.#parts.stateMachine.apply(index, type, data)
+    const result = isInternal(type) ? null : this.#parts.stateMachine.apply(index, type, data)
     this.#applied = index
-    const pending = this.#pending.get(index)
-    if (pending === undefined) return
-    this.#pending.delete(index)
-    if (pending.term === term) pending.done.resolve({ index, result })
-    else pending.done.reject(notController('another leader wrote over it; it was not committed'))
+    this.#proposals.applied(index, term, result)
   }
 
-  #withDeadline(done: Deferred<Committed>, timeoutMs: number): Promise<Committed> {
-    const timer = this.#parts.clock.timer(timeoutMs, () => {
-      done.reject(
-        new DmqError(
-          'COMMIT_TIMEOUT',
-          `not committed within ${timeoutMs} ms; it may still be: look before you repeat it`,
-        ),
-      )
-      for (const [index, pending] of this.#pending) if (pending.done === done) this.#pending.delete(index)
-    })
-    const cancel = (): void => timer.cancel()
-    done.promise.then(cancel, cancel)
-    return done.promise
+  #takeSnapshotIfDue(entries: readonly Entry[]): void {
+    const bytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
+    if (!this.#snapshots.applied(bytes)) return
+    const point = this.#raft.describe(this.#applied)
+    if (point !== null) this.#snapshots.take(point.id, point.configuration)
   }
 
   #currentLeadership(): Leadership {
@@ -285,6 +379,7 @@ export class Consensus {
   }
 
   #announce(): void {
+    this.#announceMembers()
     const now = this.#currentLeadership()
     const before = this.#leadership
     if (
@@ -295,7 +390,15 @@ export class Consensus {
     )
       return
     this.#leadership = now
+    if (now.role !== 'LEADER') this.#deposed()
     this.#parts.events.changed(now)
+  }
+
+  #announceMembers(): void {
+    const members = this.#raft.configuration
+    if (members === null || members === this.#members) return
+    this.#members = members
+    this.#parts.events.membersChanged(members)
   }
 
   #fail(error: unknown): void {
@@ -305,10 +408,14 @@ export class Consensus {
   }
 }
 
-function stopping(): DmqError {
-  return new DmqError('NOT_CONTROLLER', 'the node is stopping')
+/** What is on the disk is not certain any more: nothing that rests on it may be said, and nothing is tried again. */
+function writeFailed(error: unknown): FatalError {
+  return new FatalError(
+    `the log could not be written (${messageOf(error)}), so this node stops: mend the disk or make room on it, then start the ` +
+      'node again. While a majority of the metadata nodes runs, the cluster goes on without it.',
+  )
 }
 
-function notController(why = 'this node is not the controller'): DmqError {
-  return new DmqError('NOT_CONTROLLER', why)
+function stopping(): DmqError {
+  return new DmqError('NOT_CONTROLLER', 'the node is stopping')
 }

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from '../base/bytes.ts'
+import type { RowCodec } from '../log/sql-log.ts'
 import type { Entry, HardState } from '../raft/entry.ts'
 
 /** Entries and hard state as bytes: in the log and in messages alike. */
@@ -16,6 +17,15 @@ export function decodeEntry(index: number, bytes: Uint8Array): Entry {
   const term = reader.u64()
   const type = reader.text()
   return { index, term, type, data: reader.bytes(reader.remaining) }
+}
+
+/** The same in the columns of a table. */
+export const rowCodec: RowCodec = {
+  encode(index, record) {
+    const { term, type, data } = decodeEntry(index, record)
+    return { index, term, type, data: Buffer.from(data) }
+  },
+  decode: encodeEntry,
 }
 
 export function encodeHardState({ term, votedFor, commit, clusterId }: HardState): Buffer {

@@ -10,6 +10,7 @@ import { PARTITIONS_PER_REQUEST_MAX } from '../metadata/commands/create-topic.ts
 import { isRepeat } from '../metadata/commands/register-broker.ts'
 import type { IsrChange } from '../metadata/commands/update-isr.ts'
 import type { Plan } from '../metadata/decision.ts'
+import { type Idempotency, replay } from '../metadata/idempotency.ts'
 import { type Applied, preview } from '../metadata/metadata.ts'
 import type { ControllerEvents } from './events.ts'
 import { liveIncarnation } from './incarnation-probe.ts'
@@ -59,6 +60,15 @@ export type PartitionsRequest = {
 /** A command without its time: the controller stamps it. */
 type Intent = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
 
+/** How a write is to be done. */
+export type Write = {
+  readonly timeoutMs: number
+  /** The sender may repeat it: it is done once, and a repeat gets the first result. */
+  readonly idempotency?: Idempotency
+  /** Called before such a result is given: `version` is where the first request was decided. */
+  readonly onReplay?: (version: number) => void
+}
+
 /** Soft state of one leadership. */
 type Reign = {
   readonly term: number
@@ -106,8 +116,8 @@ export class Controller {
 
   // Topics.
 
-  async createTopic(request: TopicRequest, timeoutMs: number): Promise<number> {
-    return this.#submit(this.#topicCommand(request), timeoutMs)
+  async createTopic(request: TopicRequest, write: Write): Promise<void> {
+    await this.#submit(write, () => this.#topicCommand(request))
   }
 
   /** Throws what creating it would throw. */
@@ -127,23 +137,23 @@ export class Controller {
     return { type: 'CreateTopicCommand', topicName, topicId: this.#parts.random.uuid(), assignments, config }
   }
 
-  async deleteTopic(topicName: string, timeoutMs: number): Promise<number> {
-    return this.#submit({ type: 'DeleteTopicCommand', topicName }, timeoutMs)
+  async deleteTopic(topicName: string, write: Write): Promise<void> {
+    await this.#submit(write, () => ({ type: 'DeleteTopicCommand', topicName }))
   }
 
   async updateTopicConfig(
     topicName: string,
     config: Readonly<Record<string, string | null>>,
-    timeoutMs: number,
-  ): Promise<number> {
-    return this.#submit({ type: 'UpdateTopicConfigCommand', topicName, config }, timeoutMs)
+    write: Write,
+  ): Promise<void> {
+    await this.#submit(write, () => ({ type: 'UpdateTopicConfigCommand', topicName, config }))
   }
 
-  async createPartitions(
-    { topicName, numPartitions, assignments }: PartitionsRequest,
-    timeoutMs: number,
-  ): Promise<number> {
-    this.#assertController()
+  async createPartitions(request: PartitionsRequest, write: Write): Promise<void> {
+    await this.#submit(write, () => this.#partitionsCommand(request))
+  }
+
+  #partitionsCommand({ topicName, numPartitions, assignments }: PartitionsRequest): Intent {
     const topic = this.#parts.replica.image.topic(topicName)
     if (topic === undefined)
       throw new DmqError('UNKNOWN_TOPIC', `topic ${JSON.stringify(topicName)} does not exist`)
@@ -166,7 +176,7 @@ export class Controller {
       )
     }
     const lists = assignments ?? this.#place(added, topic.replicationFactor)
-    return this.#submit({ type: 'CreatePartitionsCommand', topicName, from, assignments: lists }, timeoutMs)
+    return { type: 'CreatePartitionsCommand', topicName, from, assignments: lists }
   }
 
   /** Each placement begins where the partitions so far leave off, so that many small topics spread like one large. */
@@ -176,16 +186,13 @@ export class Controller {
   }
 
   /** The leader of partitions sets their ISRs. One result for each: the partition as it is now, or why not. */
-  async alterPartitions(
-    brokerId: number,
-    brokerEpoch: number,
-    changes: readonly IsrChange[],
-    timeoutMs: number,
-  ) {
-    const applied = await this.#propose(
-      { type: 'UpdateISRCommand', brokerId, brokerEpoch, changes },
-      timeoutMs,
-    )
+  async alterPartitions(brokerId: number, brokerEpoch: number, changes: readonly IsrChange[], write: Write) {
+    const applied = await this.#submit(write, () => ({
+      type: 'UpdateISRCommand',
+      brokerId,
+      brokerEpoch,
+      changes,
+    }))
     this.#reign?.sessions.heard(brokerId, this.#now())
     return applied.results ?? []
   }
@@ -196,7 +203,7 @@ export class Controller {
   async registerBroker(
     registration: BrokerRegistration,
     previousBrokerEpoch: number | null,
-    timeoutMs: number,
+    write: Write,
   ): Promise<boolean> {
     const reign = this.#assertController()
     const before = this.#parts.replica.image.broker(registration.brokerId)
@@ -204,7 +211,7 @@ export class Controller {
     if (before !== undefined && !repeat) await this.#refuseDuplicate(before, registration)
     // Before the commit: were it applied after the timeout, the session of an earlier process must not count for this one.
     reign.sessions.heard(registration.brokerId, this.#now())
-    await this.#submit({ type: 'RegisterBrokerCommand', ...registration, previousBrokerEpoch }, timeoutMs)
+    await this.#submit(write, () => ({ type: 'RegisterBrokerCommand', ...registration, previousBrokerEpoch }))
     reign.sessions.heard(registration.brokerId, this.#now())
     return !repeat
   }
@@ -224,8 +231,8 @@ export class Controller {
     )
   }
 
-  async unregisterBroker(brokerId: number, force: boolean, timeoutMs: number): Promise<number> {
-    return this.#submit({ type: 'UnregisterBrokerCommand', brokerId, force }, timeoutMs)
+  async unregisterBroker(brokerId: number, force: boolean, write: Write): Promise<void> {
+    await this.#submit(write, () => ({ type: 'UnregisterBrokerCommand', brokerId, force }))
   }
 
   /** A sign of life. Brings the broker ONLINE when it may be, OFFLINE when it asks to stop. */
@@ -267,14 +274,10 @@ export class Controller {
     return this.#reign?.sessions.heardAgeMs(brokerId, this.#now()) ?? null
   }
 
-  #setStatus(
-    { brokerId, brokerEpoch }: Broker,
-    status: 'ONLINE' | 'OFFLINE',
-    reason: string,
-  ): Promise<number> {
-    return this.#submit(
+  #setStatus({ brokerId, brokerEpoch }: Broker, status: 'ONLINE' | 'OFFLINE', reason: string): Promise<Plan> {
+    return this.#propose(
       { type: 'UpdateBrokerStatusCommand', brokerId, brokerEpoch, status, reason },
-      SESSION_COMMAND_TIMEOUT_MS,
+      { timeoutMs: SESSION_COMMAND_TIMEOUT_MS },
     )
   }
 
@@ -336,22 +339,43 @@ export class Controller {
     return { ...intent, time: this.#parts.clock.epoch() } as Command
   }
 
-  /** Resolves with the version that holds the result. */
-  async #submit(intent: Intent, timeoutMs: number): Promise<number> {
-    await this.#propose(intent, timeoutMs)
-    return this.#parts.replica.image.version
+  /** Decides what to do, and does it; a repeat of a keyed write gets the first result. Rejections are thrown. */
+  async #submit(write: Write, decide: () => Intent): Promise<Plan> {
+    this.#assertController()
+    const { idempotency } = write
+    if (idempotency === undefined) return this.#propose(decide(), write)
+    const first = this.#parts.replica.firstResult(idempotency.key, this.#parts.clock.epoch())
+    if (first !== null) return planOf(replay(first, idempotency), write)
+    return this.#propose(this.#intentOrRejection(decide), write)
   }
 
-  /** Resolves when the command is applied here. Rejections of the state machine are thrown. */
-  async #propose(intent: Intent, timeoutMs: number): Promise<Plan> {
+  /** What is refused here goes into the log as well, where the request has a key: a repeat must not fare differently. */
+  #intentOrRejection(decide: () => Intent): Intent {
+    try {
+      return decide()
+    } catch (error) {
+      if (!(error instanceof DmqError) || error.code === 'NOT_CONTROLLER') throw error
+      const { code: rejected, message, details } = error
+      return {
+        type: 'NoteRejectionCommand',
+        rejected,
+        message,
+        ...(details === undefined ? {} : { details }),
+      }
+    }
+  }
+
+  /** Resolves when the command is applied here. */
+  async #propose(intent: Intent, write: Write): Promise<Plan> {
     this.#assertController()
-    const command = this.#stamp(intent)
+    const { idempotency, timeoutMs } = write
+    const command = { ...this.#stamp(intent), ...(idempotency === undefined ? {} : { idempotency }) }
     const { result } = await this.#parts.consensus.propose(
       command.type,
       Buffer.from(encodeCommand(command)),
       timeoutMs,
     )
-    return planOf(result as Applied)
+    return planOf(result as Applied, write)
   }
 }
 
@@ -359,7 +383,8 @@ function topicExists(name: string): DmqError {
   return new DmqError('TOPIC_ALREADY_EXISTS', `topic ${name} exists already`)
 }
 
-function planOf(applied: Applied): Plan {
+function planOf(applied: Applied, { onReplay }: Pick<Write, 'onReplay'> = {}): Plan {
+  if (applied.replayed !== undefined) onReplay?.(applied.replayed)
   if ('rejected' in applied) throw new DmqError(applied.rejected, applied.message, applied.details)
   return applied
 }

@@ -10,10 +10,11 @@ export interface Network {
 export type Target = { readonly nodeId: number; readonly host: string; readonly port: number }
 
 export type ConnectionEvents = {
-  opened(): void
+  /** `protocol`: the newest version that both ends speak. */
+  opened(protocol: number): void
   frame(bytes: Buffer): void
-  /** Once, whether or not the connection was ever open. */
-  closed(reason: string): void
+  /** Once, whether or not the connection was ever open. `refused`: a host answered that nobody listens at the port. */
+  closed(reason: string, refused: boolean): void
 }
 
 export interface Connection {

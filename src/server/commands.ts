@@ -3,6 +3,7 @@ import { nodeDisk } from '../io/node-disk.ts'
 import { dumpLog } from './log-dump.ts'
 import { OPTIONS, type OptionSpec, type Options, readOptions } from './options.ts'
 import { die, type Server, stopOnSignals } from './process.ts'
+import { recover, recoveryText } from './recover.ts'
 import { up } from './up.ts'
 
 /** The commands that run nodes, or read what a node left on disk. Servers are loaded only to be run: the CLI starts faster. */
@@ -18,10 +19,34 @@ export function addServerCommands(program: Command): void {
   log
     .command('dump <folder>')
     .description('print the log of a stopped metadata node as JSON lines')
+    .addOption(logStoreOption())
     .addHelpText('after', '\nExample:\n  dmq log dump .dmq/metadata-1')
-    .action(async (folder: string) => {
-      for await (const line of dumpLog(nodeDisk, folder)) process.stdout.write(`${JSON.stringify(line)}\n`)
+    .action(async (folder: string, { logStore }: { logStore: string }) => {
+      await dumpLog(nodeDisk, { folder, logStore }, line => process.stdout.write(`${JSON.stringify(line)}\n`))
     })
+  program
+    .command('recover <folder>')
+    .description(
+      'make a stopped voter, whose majority is lost for good, a cluster of its own; tells first what that means',
+    )
+    .addOption(logStoreOption())
+    .option('--yes', 'do it')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  dmq recover .dmq/metadata-1\n  dmq recover .dmq/metadata-1 --yes')
+    .action(
+      async (
+        folder: string,
+        { logStore, yes, json }: { logStore: string; yes?: boolean; json?: boolean },
+      ) => {
+        const recovery = await recover(nodeDisk, { folder, logStore }, yes !== true)
+        const text = json === true ? JSON.stringify(recovery, null, 2) : recoveryText(folder, recovery)
+        process.stdout.write(`${text}\n`)
+      },
+    )
+}
+
+function logStoreOption(): Option {
+  return new Option('--log-store <store>', 'where the log is, if not in segments').default('segments')
 }
 
 function node(

@@ -1,34 +1,17 @@
-import { join } from 'node:path'
-import { FatalError } from '../base/errors.ts'
 import { decodeEntry, decodeHardState } from '../consensus/entry-codec.ts'
 import type { Disk } from '../io/disk.ts'
-import { LockFile } from '../log/lock-file.ts'
-import { SegmentedLog } from '../log/segmented-log.ts'
-import type { Identity } from './identity.ts'
+import { type Place, withStoppedNode } from './stopped-node.ts'
 
 const READ_BYTES = 1024 * 1024
 
-/** Every entry of a metadata node's log, then its hard state. The node must not run: the log has one reader. */
-export async function* dumpLog(disk: Disk, folder: string): AsyncGenerator<object> {
-  const path = join(folder, 'identity.json')
-  if (!disk.exists(path))
-    throw new FatalError(`${folder}: is not the data directory of a metadata node (no identity.json)`)
-  const { nodeId, directoryUuid } = JSON.parse(disk.readFile(path).toString()) as Identity
-  const lock = LockFile.acquire(disk, folder)
-  try {
-    const log = await SegmentedLog.open({
-      disk,
-      folder: join(folder, 'raft'),
-      owner: `metadata-${nodeId} ${directoryUuid}`,
-    })
+/** Tells every entry of a metadata node's log, then its hard state. */
+export function dumpLog(disk: Disk, place: Place, tell: (line: object) => void): Promise<void> {
+  return withStoppedNode(disk, place, async ({ log }) => {
     for (let index = log.firstIndex; index <= log.lastIndex; ) {
-      for (const bytes of log.read(index, log.lastIndex, READ_BYTES)) yield entryLine(index++, bytes)
+      for (const bytes of log.read(index, log.lastIndex, READ_BYTES)) tell(entryLine(index++, bytes))
     }
-    if (log.state !== null) yield { hardState: decodeHardState(log.state) }
-    await log.close()
-  } finally {
-    lock.release()
-  }
+    if (log.state !== null) tell({ hardState: decodeHardState(log.state) })
+  })
 }
 
 function entryLine(index: number, bytes: Buffer): object {

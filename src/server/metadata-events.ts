@@ -32,9 +32,7 @@ export function refusalStory(log: Log): ConsensusEvents['refused'] {
 }
 
 /** Connections, and what came over them that could not be read. */
-export function peerStory(
-  log: Log,
-): Pick<MetadataNodeEvents, 'connected' | 'disconnected' | 'unreadable' | 'tornWriteCut'> {
+export function peerStory(log: Log): Omit<MetadataNodeEvents, 'changed' | 'refused' | 'fatal'> {
   return {
     connected: nodeId => log('debug', 'peer.connected', `connected to metadata node ${nodeId}`, { nodeId }),
     disconnected: (nodeId, reason) =>
@@ -42,6 +40,48 @@ export function peerStory(
         nodeId,
         reason,
       }),
+    lost: nodeId =>
+      log('debug', 'peer.gone', `the process of metadata node ${nodeId} is gone: it refuses connections`, {
+        nodeId,
+      }),
+    snapshotTaken: ({ index, bytes }, ms) =>
+      log(
+        'info',
+        'snapshot.taken',
+        `took a snapshot of entry ${index}: ${bytes} bytes in ${Math.round(ms)} ms`,
+        {
+          index,
+          bytes,
+          ms: Math.round(ms),
+        },
+      ),
+    snapshotInstalled: ({ index, bytes }, from) =>
+      log('info', 'snapshot.installed', `took over the snapshot of entry ${index} of node ${from}`, {
+        index,
+        bytes,
+        from,
+      }),
+    slowDisk: () =>
+      log(
+        'warn',
+        'disk.slow',
+        'the disk is slow: a write of the log takes longer than half an election timeout',
+      ),
+    snapshotFailed: reason => log('warn', 'snapshot.failed', reason, { reason }),
+    snapshotDamaged: reason =>
+      log('error', 'snapshot.damaged', `${reason}; started from an older one. The disk may be failing.`, {
+        reason,
+      }),
+    lowDisk: (bytes, least) =>
+      log(
+        'error',
+        'disk.full',
+        `${Math.round(bytes / 2 ** 20)} MiB are left on the disk, ${Math.round(least / 2 ** 20)} are needed: writes are refused until there is room`,
+        {
+          bytes,
+        },
+      ),
+    roomAgain: () => log('info', 'disk.room', 'there is room on the disk again: writes are taken'),
     unreadable: (from, reason) =>
       log('warn', 'refused', `a message of node ${from} is not readable: ${reason}`, { from }),
     tornWriteCut: ({ path, offset, copy }) =>

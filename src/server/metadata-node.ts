@@ -1,46 +1,60 @@
 import { join } from 'node:path'
 import { messageOf } from '../base/errors.ts'
-import { Consensus, type Leadership } from '../consensus/consensus.ts'
-import { decodeEnvelope, encodeEnvelope } from '../consensus/message-codec.ts'
-import { Peers } from '../consensus/peers.ts'
+import { Consensus, type ConsensusEvents } from '../consensus/consensus.ts'
+import { decodeEnvelope } from '../consensus/message-codec.ts'
+import { type AcceptedStream, Peers } from '../consensus/peers.ts'
+import { restore } from '../consensus/restore.ts'
+import type { SnapshotOptions } from '../consensus/snapshots.ts'
 import { Replica } from '../controller/replica.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Disk } from '../io/disk.ts'
 import type { Network, Target } from '../io/network.ts'
+import type { Log } from '../log/log.ts'
 import { SegmentedLog } from '../log/segmented-log.ts'
-import type { RaftOptions } from '../raft/core.ts'
-import type { Refusal } from '../raft/io.ts'
+import { SnapshotStore } from '../log/snapshot-store.ts'
+import type { RaftOptions, Restored } from '../raft/options.ts'
+import { type Configuration, membersOf } from '../raft/voters.ts'
+import { RoomWatch } from './room-watch.ts'
 
 /** The world, as a metadata node sees it. The simulator brings its own. */
 export type World = { readonly disk: Disk; readonly clock: Clock; readonly network: Network }
 
 export type MetadataNodeOptions = {
-  readonly raft: RaftOptions
+  readonly raft: RaftOptions & SnapshotOptions
   /** Of the log, in the data directory. */
   readonly folder: string
-  /** The other metadata nodes. */
+  /** Where the other metadata nodes are, as the configuration file says it. */
   readonly targets: readonly Target[]
   readonly segmentBytes?: number
+  /** Proposals are refused while less is free on the disk. */
+  readonly freeBytesMin: number
+  /** Of a log that is kept elsewhere than in segments. */
+  readonly openLog?: () => Promise<Log>
 }
 
-export type MetadataNodeEvents = {
-  changed(leadership: Leadership): void
-  refused(refusal: Refusal): void
+export type MetadataNodeEvents = Omit<ConsensusEvents, 'membersChanged'> & {
   connected(nodeId: number): void
   disconnected(nodeId: number, reason: string): void
   unreadable(from: number, reason: string): void
+  /** The process of a node was found to be gone. */
+  lost(nodeId: number): void
   tornWriteCut(torn: NonNullable<SegmentedLog['torn']>): void
-  /** The node cannot go on; called once. */
-  fatal(error: unknown): void
+  /** There is too little room left; proposals are refused until there is more. */
+  lowDisk(bytes: number, least: number): void
+  roomAgain(): void
+  /** A snapshot on this disk is damaged; an older one serves. */
+  snapshotDamaged(reason: string): void
 }
 
 /** A metadata node but for its HTTP: log, Raft, peers and state machine, on whatever world it is given. */
 export class MetadataNode {
   readonly consensus: Consensus
   readonly replica: Replica
-  readonly #log: SegmentedLog
+  readonly #log: Log
+  readonly #store: SnapshotStore
   readonly #peers: Peers
   readonly #events: MetadataNodeEvents
+  readonly #room: RoomWatch
 
   /** Throws {@link DamagedLog} and what the disk throws. */
   static async open(
@@ -48,32 +62,37 @@ export class MetadataNode {
     world: World,
     events: MetadataNodeEvents,
   ): Promise<MetadataNode> {
-    const { id, uuid } = options.raft
-    const log = await SegmentedLog.open({
-      disk: world.disk,
-      folder: join(options.folder, 'raft'),
-      owner: `metadata-${id} ${uuid}`,
-      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
-    })
-    if (log.torn !== null) events.tornWriteCut(log.torn)
-    return new MetadataNode(options, world, events, log)
+    const log = await (options.openLog?.() ?? openSegments(options, world, events))
+    const store = new SnapshotStore(world.disk, join(options.folder, 'snapshots'))
+    const replica = new Replica(world.clock)
+    const { restored, damaged } = await restore(log, store, replica, options.raft.tailBytesMax)
+    for (const reason of damaged) events.snapshotDamaged(reason)
+    return new MetadataNode(options, world, events, { log, store, replica, restored })
   }
 
   private constructor(
     options: MetadataNodeOptions,
-    { clock, network }: World,
+    { disk, clock, network }: World,
     events: MetadataNodeEvents,
-    log: SegmentedLog,
+    { log, store, replica, restored }: Recovered,
   ) {
+    this.#room = new RoomWatch(options, { disk, clock }, events, reason =>
+      this.consensus.refuseProposals(reason),
+    )
     this.#log = log
+    this.#store = store
     this.#events = events
-    this.replica = new Replica(clock)
-    this.consensus = new Consensus(options.raft, {
+    this.replica = replica
+    const membersChanged = (members: Configuration): void => {
+      this.#peers.setTargets(targetsOf(members, options))
+    }
+    this.consensus = new Consensus(options.raft, restored, {
       log,
+      store,
       clock,
-      stateMachine: this.replica,
-      send: envelope => this.#peers.send(envelope.to, encodeEnvelope(envelope)),
-      events,
+      stateMachine: replica,
+      send: envelope => this.#peers.send(envelope),
+      events: { ...events, membersChanged },
     })
     this.#peers = new Peers(network, clock, options.targets, {
       frame: (from, bytes) => this.frame(from, bytes),
@@ -85,7 +104,25 @@ export class MetadataNode {
         events.disconnected(nodeId, reason)
         this.consensus.sendFailed(nodeId)
       },
+      lost: nodeId => {
+        events.lost(nodeId)
+        this.consensus.peerLost(nodeId)
+      },
     })
+  }
+
+  /** A node has opened a stream to this one, and proved the cluster key. */
+  streamOpened(from: number, stream: AcceptedStream): void {
+    this.#peers.streamOpened(from, stream)
+  }
+
+  streamClosed(from: number, stream: AcceptedStream): void {
+    this.#peers.streamClosed(from, stream)
+  }
+
+  /** The oldest protocol that a connected node speaks. */
+  get oldestProtocol(): number | null {
+    return this.#peers.oldestProtocol()
   }
 
   /** Frames come from nodes that proved the cluster key; one that does not decode is a newer release, or a bug. */
@@ -100,11 +137,44 @@ export class MetadataNode {
 
   /** Speaks to nobody any more; the log is still open. */
   stop(): void {
+    this.#room.stop()
     this.consensus.stop()
     this.#peers.close()
   }
 
-  close(): Promise<void> {
-    return this.#log.close()
+  async close(): Promise<void> {
+    await this.#log.close()
+    this.#store.close()
   }
+}
+
+async function openSegments(
+  { raft, folder, segmentBytes }: MetadataNodeOptions,
+  { disk }: World,
+  events: MetadataNodeEvents,
+): Promise<Log> {
+  const log = await SegmentedLog.open({
+    disk,
+    folder: join(folder, 'raft'),
+    owner: `metadata-${raft.id} ${raft.uuid}`,
+    ...(segmentBytes === undefined ? {} : { segmentBytes }),
+  })
+  if (log.torn !== null) events.tornWriteCut(log.torn)
+  return log
+}
+
+type Recovered = {
+  readonly log: Log
+  readonly store: SnapshotStore
+  readonly replica: Replica
+  readonly restored: Restored
+}
+
+/** Everybody else: those of the configuration file, and members that it does not name, where the log says they are. */
+function targetsOf(members: Configuration, { raft, targets }: MetadataNodeOptions): Target[] {
+  const recorded = membersOf(members).flatMap(({ id, host, port }) =>
+    id === raft.id || host === undefined || port === undefined ? [] : [{ nodeId: id, host, port }],
+  )
+  const byId = new Map([...recorded, ...targets].map(target => [target.nodeId, target]))
+  return [...byId.values()]
 }

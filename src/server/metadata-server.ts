@@ -4,18 +4,22 @@ import { listen } from '../api/app.ts'
 import { metadataApi } from '../api/metadata-api.ts'
 import type { Readiness } from '../api/operations/health.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
-import type { Leadership } from '../consensus/consensus.ts'
+import type { Consensus } from '../consensus/consensus.ts'
+import { PROTOCOL } from '../consensus/message-codec.ts'
+import type { SnapshotOptions } from '../consensus/snapshots.ts'
 import { Controller } from '../controller/controller.ts'
 import type { FrameSocket } from '../io/frame-socket.ts'
 import { HttpClient } from '../io/http-client.ts'
 import { nodeClock } from '../io/node-clock.ts'
 import { nodeDisk } from '../io/node-disk.ts'
-import { NodeNetwork, STREAM_PATH } from '../io/node-network.ts'
+import { type Accepted, NodeNetwork, STREAM_PATH } from '../io/node-network.ts'
 import { nodeRandom } from '../io/node-random.ts'
 import { LockFile } from '../log/lock-file.ts'
-import type { RaftOptions } from '../raft/core.ts'
+import type { RaftOptions } from '../raft/options.ts'
+import { type Configuration, membersOf } from '../raft/voters.ts'
 import { requireClusterKey } from './cluster-key.ts'
 import { type Identity, openIdentity } from './identity.ts'
+import { logStore } from './log-store.ts'
 import { createLogger } from './logger.ts'
 import { controllerStory, leadershipStory, peerStory, refusalStory } from './metadata-events.ts'
 import { MetadataNode } from './metadata-node.ts'
@@ -25,6 +29,7 @@ import { readServices, type Service, type Services } from './services.ts'
 import { VERSION } from './version.ts'
 
 const WRITE_TIMEOUT_MS = 10_000
+const HAND_OVER_TIMEOUT_MS = 1_000
 const KIB = 1024
 const MIB = 1024 * KIB
 
@@ -48,12 +53,14 @@ export async function startMetadataServer(
   const http = new HttpClient()
   const tellLeadership = leadershipStory(log)
   const tellRefusal = refusalStory(log)
-  const network = new NodeNetwork(self.id, key)
+  const network = new NodeNetwork(self.id, key, PROTOCOL)
   const targets = services.metadata
     .filter(({ id }) => id !== self.id)
     .map(({ id, host, port }) => ({ nodeId: id, host, port }))
+  const openLog = logStore(options.logStore!, folder, identity.directoryUuid)
+  const raft = raftOptions(options, services, self.id, identity)
   const node: MetadataNode = await MetadataNode.open(
-    { raft: raftOptions(options, services, self.id, identity), folder, targets },
+    { raft, folder, targets, freeBytesMin: options.freeBytesMin!, ...(openLog === null ? {} : { openLog }) },
     { disk: nodeDisk, clock: nodeClock, network },
     {
       ...peerStory(log),
@@ -64,6 +71,7 @@ export async function startMetadataServer(
       refused(refusal) {
         tellRefusal(refusal)
         if (refusal.reason === 'wipedReceiver') fatal(wiped(folder, refusal.text))
+        if (refusal.reason === 'fenced') fatal(new FatalError(`${folder}: ${refusal.text}`))
       },
       fatal,
     },
@@ -74,7 +82,9 @@ export async function startMetadataServer(
     { nodeId: self.id, url, sessionTimeoutMs: options.sessionTimeoutMs! },
     { consensus, replica, clock: nodeClock, random: nodeRandom, key, http, events: controllerStory(log) },
   )
-  const urls = new Map(services.metadata.map(service => [service.id, service.url]))
+  const configured = new Map(services.metadata.map(service => [service.id, service.url]))
+  const urlOf = (id: number): string | undefined =>
+    configured.get(id) ?? recordedUrl(consensus.configuration, id)
   const context = {
     nodeId: self.id,
     consensus,
@@ -83,12 +93,13 @@ export async function startMetadataServer(
     clock: nodeClock,
     key,
     http,
-    urls,
+    urlOf,
     timeoutMs: WRITE_TIMEOUT_MS,
+    oldestProtocol: () => node.oldestProtocol,
   }
   const app = await metadataApi(context, {
     version: VERSION,
-    readiness: () => readiness(consensus.leadership, consensus.status().awaited),
+    readiness: () => readiness(consensus),
     onBug: (error, { method, url }) =>
       log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
   })
@@ -99,7 +110,11 @@ export async function startMetadataServer(
     const events = {
       opened: (s: FrameSocket) => void streams.add(s),
       frame: (from: number, bytes: Buffer) => node.frame(from, bytes),
-      closed: (s: FrameSocket) => void streams.delete(s),
+      proven: (from: number, stream: Accepted) => node.streamOpened(from, stream),
+      closed: (s: FrameSocket, proven: { from: number; stream: Accepted } | null) => {
+        streams.delete(s)
+        if (proven !== null) node.streamClosed(proven.from, proven.stream)
+      },
     }
     network.accept(request, socket as Socket, head, events)
   })
@@ -112,6 +127,8 @@ export async function startMetadataServer(
 
   return {
     async stop() {
+      // The next controller is at work before this one goes: nobody waits for an election timeout.
+      await consensus.handOver(HAND_OVER_TIMEOUT_MS)
       controller.stop()
       node.stop()
       for (const stream of streams) stream.close()
@@ -122,6 +139,14 @@ export async function startMetadataServer(
       log('info', 'stopped', 'stopped')
     },
   }
+}
+
+/** Of a node that joined later, which the configuration file need not name. */
+function recordedUrl(members: Configuration | null, id: number): string | undefined {
+  const member = membersOf(members).find(each => each.id === id)
+  return member?.host === undefined || member.port === undefined
+    ? undefined
+    : `http://${member.host}:${member.port}`
 }
 
 function ownService(services: readonly Service[], { nodeId }: Options): Service {
@@ -140,7 +165,12 @@ function checkClusterSize({ metadata }: Services, { clusterSize }: Options): voi
   )
 }
 
-function raftOptions(options: Options, services: Services, id: number, identity: Identity): RaftOptions {
+function raftOptions(
+  options: Options,
+  services: Services,
+  id: number,
+  identity: Identity,
+): RaftOptions & SnapshotOptions {
   return {
     id,
     uuid: identity.directoryUuid,
@@ -155,11 +185,21 @@ function raftOptions(options: Options, services: Services, id: number, identity:
     inflightBytesMax: 4 * MIB,
     uncommittedBytesMax: 64 * MIB,
     tailBytesMax: 16 * MIB,
+    snapshotPartBytes: 512 * KIB,
+    snapshotBytesMin: options.snapshotBytes!,
+    readsMax: 10_000,
     random: nodeRandom.fraction,
   }
 }
 
-function readiness({ leader, ready, role, term }: Leadership, awaited: readonly number[]): Readiness {
+function readiness(consensus: Consensus): Readiness {
+  const { leader, ready, role, term } = consensus.leadership
+  const { awaited } = consensus.status()
+  if (consensus.diskIsSlow)
+    return {
+      ready: false,
+      reasons: ['the disk is slow: a write of the log takes longer than half an election timeout'],
+    }
   if (awaited.length > 0)
     return {
       ready: false,

@@ -74,6 +74,27 @@ export const OPTIONS = {
     'number of metadata nodes; checked against services.json',
     { min: 1, max: 99 },
   ),
+  logStore: spec(
+    'log.store',
+    'log-store',
+    'text',
+    'where a metadata node keeps its Raft log: segments, sqlite:PATH (from the data directory), or postgres://user:password@host/database',
+    { default: 'segments' },
+  ),
+  freeBytesMin: spec(
+    'log.min-free-bytes',
+    'min-free-bytes',
+    'integer',
+    'a metadata node refuses writes while less is free on the disk of its data directory',
+    { min: 0, max: 2 ** 50, default: 128 * 1024 * 1024 },
+  ),
+  snapshotBytes: spec(
+    'kraft.snapshot-bytes',
+    'snapshot-bytes',
+    'integer',
+    'a metadata snapshot is due after so many bytes of log, or a quarter of the last snapshot if that is more',
+    { min: 4_096, max: 2 ** 40, default: 16 * 1024 * 1024 },
+  ),
   electionTimeoutMs: spec(
     'kraft.raft.election-timeout-ms',
     'election-timeout-ms',
@@ -95,9 +116,6 @@ export const OPTIONS = {
     'pause between heartbeats of the controller to the other metadata nodes',
     { ...MS, default: 100 },
   ),
-  logStore: spec('log.store', 'log-store', { oneOf: ['segments'] }, 'where the Raft log is kept', {
-    default: 'segments',
-  }),
   sessionTimeoutMs: spec(
     'broker.session-timeout-ms',
     'session-timeout-ms',

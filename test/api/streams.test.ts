@@ -5,9 +5,10 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { PROTOCOL } from '../../src/consensus/message-codec.ts'
 import { ClusterKey } from '../../src/io/cluster-key.ts'
 import { FRAME_BYTES_MAX, FrameSocket } from '../../src/io/frame-socket.ts'
-import { NodeNetwork, STREAM_PATH } from '../../src/io/node-network.ts'
+import { NodeNetwork, type Protocols, STREAM_PATH } from '../../src/io/node-network.ts'
 import { until } from '../cluster/processes.ts'
 
 /** The streams between metadata nodes: frames on a socket, and the handshake that comes before them. */
@@ -103,14 +104,20 @@ const key = new ClusterKey('one key of sufficient length')
 type Acceptor = { server: Server; port: number; frames: [number, string][]; streams: Set<FrameSocket> }
 
 /** A node that accepts streams. */
-async function accepting(t: TestContext, nodeId: number, accepted = key): Promise<Acceptor> {
-  const network = new NodeNetwork(nodeId, accepted)
+async function accepting(
+  t: TestContext,
+  nodeId: number,
+  accepted = key,
+  protocols: Protocols = PROTOCOL,
+): Promise<Acceptor> {
+  const network = new NodeNetwork(nodeId, accepted, protocols)
   const server = createServer((_, response) => response.writeHead(404).end())
   const frames: [number, string][] = []
   const streams = new Set<FrameSocket>()
   server.on('upgrade', (request, socket, head) =>
     network.accept(request, socket as Socket, head, {
       opened: stream => streams.add(stream),
+      proven() {},
       frame: (from, bytes) => frames.push([from, bytes.toString()]),
       closed: stream => streams.delete(stream),
     }),
@@ -123,17 +130,19 @@ async function accepting(t: TestContext, nodeId: number, accepted = key): Promis
   return { server, port: (server.address() as AddressInfo).port, frames, streams }
 }
 
-function dialling(nodeId: number, to: number, port: number, dialled = key) {
-  const heard: { opened: boolean; closed: string[]; frames: string[] } = {
+function dialling(nodeId: number, to: number, port: number, dialled = key, protocols: Protocols = PROTOCOL) {
+  const heard: { opened: boolean; protocol: number; closed: string[]; frames: string[] } = {
     opened: false,
+    protocol: 0,
     closed: [],
     frames: [],
   }
-  const connection = new NodeNetwork(nodeId, dialled).connect(
+  const connection = new NodeNetwork(nodeId, dialled, protocols).connect(
     { nodeId: to, host: 'localhost', port },
     {
-      opened() {
+      opened(protocol) {
         heard.opened = true
+        heard.protocol = protocol
       },
       frame: bytes => heard.frames.push(bytes.toString()),
       closed: reason => heard.closed.push(reason),
@@ -141,6 +150,24 @@ function dialling(nodeId: number, to: number, port: number, dialled = key) {
   )
   return { connection, heard }
 }
+
+test('two releases speak the newest protocol that both know, and say so when there is none (T39)', async t => {
+  const cases: readonly [Protocols, Protocols, number | RegExp][] = [
+    [{ oldest: 1, newest: 1 }, { oldest: 1, newest: 2 }, 1],
+    [{ oldest: 1, newest: 3 }, { oldest: 2, newest: 2 }, 2],
+    [{ oldest: 2, newest: 4 }, { oldest: 1, newest: 3 }, 3],
+    [{ oldest: 3, newest: 4 }, { oldest: 1, newest: 2 }, /node 1 speaks Raft protocol 3 to 4, node 2 1 to 2/],
+    [{ oldest: 1, newest: 2 }, { oldest: 3, newest: 4 }, /node 1 speaks Raft protocol 1 to 2, node 2 3 to 4/],
+  ]
+  for (const [dials, accepts, expected] of cases) {
+    const acceptor = await accepting(t, 2, key, accepts)
+    const { connection, heard } = dialling(1, 2, acceptor.port, key, dials)
+    await until('it is open or closed', async () => heard.opened || heard.closed.length > 0)
+    if (typeof expected === 'number') assert.deepEqual([heard.protocol, heard.closed], [expected, []])
+    else assert.match(heard.closed[0]!, expected)
+    connection.close()
+  }
+})
 
 test('a stream carries frames both ways, between nodes of any id', async t => {
   const largest = 2 ** 31 - 1
@@ -190,7 +217,7 @@ test('a dialer tells why there is no stream, once', async t => {
   })
   const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port
   const cases: [ReturnType<typeof dialling>, RegExp][] = [
-    [dialling(1, 9, acceptor.port), /^refused with status 400$/],
+    [dialling(1, 9, acceptor.port), /^refused with status 400: this is metadata node 2/],
     [dialling(1, 2, portOf(plain)), /^refused with status 404$/],
     [dialling(1, 2, portOf(silent)), /^no answer in 2000 ms$/],
     [dialling(1, 2, 1), /ECONNREFUSED/],

@@ -142,12 +142,3 @@ test('a storage node that was away is back in every ISR, put there by the leader
   })
   assert.equal(stale.body.error.code, 'STALE_BROKER_EPOCH')
 })
-
-test('a write with an Idempotency-Key is refused as long as the key would not be kept', async () => {
-  await using cluster = await Cluster.start({ metadata: 1, storage: 0 })
-  const { url } = await cluster.controller()
-  const broker = { brokerId: 1, host: 'localhost', port: 9 }
-  const answer = await ask('POST', `${url}/api/v1/metadata/brokers`, broker, { 'idempotency-key': 'k' })
-  assert.equal(answer.status, 400)
-  assert.match(answer.body.error.message, /Idempotency-Key is not kept/)
-})

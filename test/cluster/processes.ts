@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
 
-const root = dirname(dirname(import.meta.dirname))
+export const root = dirname(dirname(import.meta.dirname))
 const main = join(root, 'bin', 'dmq.mjs')
 export const CLUSTER_KEY = 'a-key-for-tests-and-nothing-else'
 
@@ -37,9 +38,10 @@ export class NodeProcess {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  start(): void {
+  /** `release`: the `dmq` to run, if not the one of this tree. */
+  start(release = main): void {
     const args = [
-      main,
+      release,
       this.kind,
       '--node-id',
       String(this.entry.id),
@@ -125,7 +127,7 @@ export type ClusterOptions = { metadata: number; storage: number; args?: readonl
 /** A cluster of real processes on free ports, its data in a temporary folder. Dispose of it to end all of it. */
 export class Cluster {
   readonly home: string
-  readonly metadata: readonly NodeProcess[]
+  readonly metadata: NodeProcess[]
   readonly storage: readonly NodeProcess[]
 
   static async start(options: ClusterOptions): Promise<Cluster> {
@@ -204,6 +206,46 @@ export class Cluster {
     })
   }
 
+  readAt(node: NodeProcess, path: string): Promise<Answer> {
+    return ask('GET', `${node.url}/api/v1/metadata${path}`)
+  }
+
+  /** A read at any node that answers it. */
+  async read(path: string): Promise<Answer> {
+    return until(`GET ${path} is answered`, async () => {
+      for (const node of this.metadata.filter(({ running }) => running)) {
+        const answer = await this.readAt(node, path)
+        if (answer.status === 200) return answer
+      }
+      return null
+    })
+  }
+
+  /** Starts one more metadata node, empty, that knows of the others from a file of its own. It is no member yet. */
+  async addMetadataNode(id: number, args: readonly string[] = []): Promise<NodeProcess> {
+    const [port] = await freePorts(1)
+    const entry = { id, host: 'localhost', port: port! }
+    const services = join(this.home, `services-${id}.json`)
+    const all = [...this.metadata.map(node => node.entry), entry]
+    writeFileSync(services, JSON.stringify({ services: { 'metadata-services': all } }))
+    const node = new NodeProcess('metadata', entry, this.home, ['--services', services, ...args])
+    node.start()
+    await until(
+      `node ${id} answers\n${node.output}`,
+      async () => (await ask('GET', `${node.url}/health/live`)).status === 200,
+    )
+    this.metadata.push(node)
+    return node
+  }
+
+  /** Runs a command of the CLI against the running metadata nodes; returns what it prints. */
+  async dmq(...args: string[]): Promise<string> {
+    const urls = this.metadata.filter(({ running }) => running).map(({ url }) => url)
+    const env = { ...process.env, CLUSTER_KEY, DMQ_BOOTSTRAP: urls.join(',') }
+    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env })
+    return stdout
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const node of this.all) if (node.running) node.wake()
     await Promise.all(this.all.map(node => node.end('SIGKILL')))
@@ -212,7 +254,7 @@ export class Cluster {
 }
 
 /** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, 'localhost'))
   await Promise.all(servers.map(server => once(server, 'listening')))
   const ports = servers.map(server => (server.address() as { port: number }).port)

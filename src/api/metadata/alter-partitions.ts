@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { membersOf } from '../../metadata/replication.ts'
 import { AlterPartitionsAnswer, AlterPartitionsBody, WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
+import { writeOf } from '../write.ts'
 
 export function alterPartitions(app: FastifyInstance, context: Context): void {
   const schema = {
@@ -11,13 +12,13 @@ export function alterPartitions(app: FastifyInstance, context: Context): void {
     response: { 200: AlterPartitionsAnswer },
   }
   type Route = { Body: AlterPartitionsBody; Querystring: WriteQuery }
-  app.post<Route>('/partitions/alter', { schema }, async ({ body, query }) => {
-    const { brokerId, brokerEpoch, changes } = body
+  app.post<Route>('/partitions/alter', { schema }, async (request, reply) => {
+    const { brokerId, brokerEpoch, changes } = request.body
     const results = await context.controller.alterPartitions(
       brokerId,
       brokerEpoch,
       changes.map(known),
-      query.timeoutMs ?? context.timeoutMs,
+      writeOf(request, reply, context),
     )
     return {
       results: changes.map(({ topic, partition }, i) => ({

@@ -11,7 +11,8 @@ import {
   UnregisterQuery,
   WriteQuery,
 } from '../../protocol/rest/schemas.ts'
-import { awaitVersion, type Context } from '../context.ts'
+import { awaitFreshness, type Context } from '../context.ts'
+import { writeOf } from '../write.ts'
 import { brokerView, brokerViews } from './broker-view.ts'
 
 const LIMIT = 1_000
@@ -26,7 +27,7 @@ export function brokers(app: FastifyInstance, context: Context): void {
     response: { 200: BrokerListSchema },
   }
   app.get<{ Querystring: ListBrokersQuery }>('/brokers', { schema: list }, async ({ query }) => {
-    await awaitVersion(context, query)
+    await awaitFreshness(context, query)
     const after = query.after ?? -1
     const views = brokerViews(context).filter(({ brokerId }) => brokerId > after)
     const page = views.slice(0, query.limit ?? LIMIT)
@@ -44,7 +45,7 @@ export function brokers(app: FastifyInstance, context: Context): void {
     '/brokers/:brokerId',
     { schema: one },
     async ({ params, query }) => {
-      await awaitVersion(context, query)
+      await awaitFreshness(context, query)
       return knownBroker(context, params.brokerId)
     },
   )
@@ -62,12 +63,12 @@ function register(app: FastifyInstance, context: Context): void {
   app.post<{ Body: RegisterBrokerBody; Querystring: WriteQuery }>(
     '/brokers',
     { schema },
-    async ({ body, query }, reply) => {
-      const timeoutMs = query.timeoutMs ?? context.timeoutMs
+    async (request, reply) => {
+      const { body } = request
       const fresh = await context.controller.registerBroker(
         registrationOf(body),
         body.previousBrokerEpoch ?? null,
-        timeoutMs,
+        writeOf(request, reply, context),
       )
       return reply.status(fresh ? 201 : 200).send(knownBroker(context, body.brokerId))
     },
@@ -95,12 +96,10 @@ function unregister(app: FastifyInstance, context: Context): void {
     response: { 204: { type: 'null', description: 'removed' } },
   }
   type Route = { Params: BrokerParams; Querystring: UnregisterQuery }
-  app.delete<Route>('/brokers/:brokerId', { schema }, async ({ params, query }, reply) => {
-    await context.controller.unregisterBroker(
-      params.brokerId,
-      query.force === true,
-      query.timeoutMs ?? context.timeoutMs,
-    )
+  app.delete<Route>('/brokers/:brokerId', { schema }, async (request, reply) => {
+    const { params, query } = request
+    const write = writeOf(request, reply, context)
+    await context.controller.unregisterBroker(params.brokerId, query.force === true, write)
     return reply.status(204).send()
   })
 }

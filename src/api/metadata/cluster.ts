@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { renderTopic } from '../../metadata/render.ts'
 import { ClusterSchema, ReadQuery } from '../../protocol/rest/schemas.ts'
-import { awaitVersion, type Context } from '../context.ts'
+import { awaitFreshness, type Context } from '../context.ts'
 import { brokerViews } from './broker-view.ts'
 
 export function cluster(app: FastifyInstance, context: Context): void {
@@ -11,7 +11,7 @@ export function cluster(app: FastifyInstance, context: Context): void {
     response: { 200: ClusterSchema },
   }
   app.get<{ Querystring: ReadQuery }>('/cluster', { schema }, async request => {
-    await awaitVersion(context, request.query)
+    await awaitFreshness(context, request.query)
     const { image } = context.replica
     return {
       version: image.version,

@@ -3,7 +3,7 @@ import { DmqError } from '../../base/errors.ts'
 import { ControllerSchema } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
 
-export function controller(app: FastifyInstance, { nodeId, consensus, urls }: Context): void {
+export function controller(app: FastifyInstance, { nodeId, consensus, urlOf }: Context): void {
   const schema = {
     summary: 'Who is the controller; and what the node asked is.',
     response: { 200: ControllerSchema },
@@ -14,7 +14,7 @@ export function controller(app: FastifyInstance, { nodeId, consensus, urls }: Co
       throw new DmqError('NO_CONTROLLER', `no controller is known in term ${term}; an election is under way`)
     return {
       controllerId: leader,
-      url: urls.get(leader) ?? '',
+      url: urlOf(leader) ?? '',
       term,
       state: 'LEADER',
       nodeId,

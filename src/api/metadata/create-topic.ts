@@ -5,6 +5,7 @@ import { renderTopic } from '../../metadata/render.ts'
 import { topicNameFault } from '../../metadata/topic.ts'
 import { CreateTopicBody, TopicSchema, ValidTopicSchema, WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
+import { writeOf } from '../write.ts'
 import { configOf } from './update-topic.ts'
 
 export function createTopic(app: FastifyInstance, context: Context): void {
@@ -25,14 +26,14 @@ export function createTopic(app: FastifyInstance, context: Context): void {
         context.controller.validateTopic(topic)
         return reply.status(200).send({ valid: true })
       }
-      await context.controller.createTopic(topic, request.query.timeoutMs ?? context.timeoutMs)
+      await context.controller.createTopic(topic, writeOf(request, reply, context))
       const { image } = context.replica
       const created = image.topic(topic.topicName)
-      // Deleted again before we could look: it was created all the same.
+      // Deleted again before we could look, or before the request was repeated: it was created all the same.
       if (created === undefined)
         throw new DmqError(
           'UNKNOWN_TOPIC',
-          `topic ${topic.topicName} was created, and deleted at the same time`,
+          `topic ${topic.topicName} was created, and has been deleted since`,
         )
       return reply.status(201).send(renderTopic(image, created))
     },

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { TopicParams, WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
+import { writeOf } from '../write.ts'
 
 export function deleteTopic(app: FastifyInstance, context: Context): void {
   const schema = {
@@ -13,7 +14,7 @@ export function deleteTopic(app: FastifyInstance, context: Context): void {
     '/topics/:name',
     { schema },
     async (request, reply) => {
-      await context.controller.deleteTopic(request.params.name, request.query.timeoutMs ?? context.timeoutMs)
+      await context.controller.deleteTopic(request.params.name, writeOf(request, reply, context))
       return reply.status(204).send()
     },
   )

@@ -12,7 +12,8 @@ import {
   TopicSchema,
   WriteQuery,
 } from '../../protocol/rest/schemas.ts'
-import { awaitVersion, type Context, notModified } from '../context.ts'
+import { awaitFreshness, type Context, notModified } from '../context.ts'
+import { writeOf } from '../write.ts'
 import { topicView } from './update-topic.ts'
 
 export function partitions(app: FastifyInstance, context: Context): void {
@@ -24,11 +25,10 @@ export function partitions(app: FastifyInstance, context: Context): void {
     response: { 200: TopicSchema },
   }
   type Increase = { Params: TopicParams; Body: CreatePartitionsBody; Querystring: WriteQuery }
-  app.post<Increase>('/topics/:name/partitions', { schema: increase }, async ({ params, body, query }) => {
-    await context.controller.createPartitions(
-      { topicName: params.name, ...body },
-      query.timeoutMs ?? context.timeoutMs,
-    )
+  app.post<Increase>('/topics/:name/partitions', { schema: increase }, async (request, reply) => {
+    const { params, body } = request
+    const write = writeOf(request, reply, context)
+    await context.controller.createPartitions({ topicName: params.name, ...body }, write)
     return topicView(context.replica.image, params.name)
   })
 
@@ -40,7 +40,7 @@ export function partitions(app: FastifyInstance, context: Context): void {
     response: { 200: PartitionSchema, 304: NotModified },
   }
   app.get<Read>('/topics/:name/partitions/:id', { schema: one }, async ({ params, query }, reply) => {
-    await awaitVersion(context, query)
+    await awaitFreshness(context, query)
     const view = partitionView(context, params)
     return notModified(context, reply) ? reply.status(304).send() : view
   })
@@ -55,7 +55,7 @@ export function partitions(app: FastifyInstance, context: Context): void {
     '/topics/:name/partitions/:id/leader',
     { schema: leader },
     async ({ params, query }, reply) => {
-      await awaitVersion(context, query)
+      await awaitFreshness(context, query)
       const view = leaderView(context, params)
       return notModified(context, reply) ? reply.status(304).send() : view
     },

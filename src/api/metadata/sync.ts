@@ -4,7 +4,7 @@ import { DmqError } from '../../base/errors.ts'
 import { delta } from '../../controller/delta.ts'
 import { renderImage } from '../../metadata/render.ts'
 import { NotModified, SyncQuery } from '../../protocol/rest/schemas.ts'
-import { awaitVersion, type Context, notModified } from '../context.ts'
+import { awaitFreshness, type Context, notModified } from '../context.ts'
 
 export function sync(app: FastifyInstance, context: Context): void {
   const schema = {
@@ -15,7 +15,7 @@ export function sync(app: FastifyInstance, context: Context): void {
     response: { 200: Type.Unknown({ description: 'all of it, or the changes' }), 304: NotModified },
   }
   app.get<{ Querystring: SyncQuery }>('/sync', { schema }, async ({ query }, reply) => {
-    await awaitVersion(context, query)
+    await awaitFreshness(context, query)
     const since = query.since ?? query.sinceVersion
     if (since !== undefined) return changesSince(context, since, query)
     if (notModified(context, reply)) return reply.status(304).send()
@@ -23,7 +23,7 @@ export function sync(app: FastifyInstance, context: Context): void {
   })
   const incremental = { ...schema, summary: 'The same as /sync?since=V.' }
   app.get<{ Querystring: SyncQuery }>('/sync/incremental', { schema: incremental }, async ({ query }) => {
-    await awaitVersion(context, query)
+    await awaitFreshness(context, query)
     const since = query.sinceVersion ?? query.since
     if (since === undefined)
       throw new DmqError('INVALID_REQUEST', 'querystring: field "sinceVersion" is missing')

@@ -9,7 +9,7 @@ import {
   TopicParams,
   TopicSchema,
 } from '../../protocol/rest/schemas.ts'
-import { awaitVersion, type Context, notModified } from '../context.ts'
+import { awaitFreshness, type Context, notModified } from '../context.ts'
 import { topicView } from './update-topic.ts'
 
 const LIMIT = 1_000
@@ -21,7 +21,7 @@ export function topics(app: FastifyInstance, context: Context): void {
     response: { 200: TopicListSchema, 304: NotModified },
   }
   app.get<{ Querystring: ListTopicsQuery }>('/topics', { schema: list }, async ({ query }, reply) => {
-    await awaitVersion(context, query)
+    await awaitFreshness(context, query)
     if (notModified(context, reply)) return reply.status(304).send()
     const { image } = context.replica
     const start = query.after === undefined ? 0 : sortedPosition(image.topicNames, `${query.after}\0`)
@@ -44,7 +44,7 @@ export function topics(app: FastifyInstance, context: Context): void {
     '/topics/:name',
     { schema: one },
     async ({ params, query }, reply) => {
-      await awaitVersion(context, query)
+      await awaitFreshness(context, query)
       const view = topicView(context.replica.image, params.name)
       return notModified(context, reply) ? reply.status(304).send() : view
     },

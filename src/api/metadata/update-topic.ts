@@ -5,6 +5,7 @@ import type { Image } from '../../metadata/image.ts'
 import { renderTopic, type TopicView } from '../../metadata/render.ts'
 import { TopicParams, TopicSchema, UpdateTopicBody, WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
+import { writeOf } from '../write.ts'
 
 export function updateTopic(app: FastifyInstance, context: Context): void {
   const schema = {
@@ -15,12 +16,10 @@ export function updateTopic(app: FastifyInstance, context: Context): void {
     response: { 200: TopicSchema },
   }
   type Route = { Params: TopicParams; Body: UpdateTopicBody; Querystring: WriteQuery }
-  app.patch<Route>('/topics/:name', { schema }, async ({ params, body, query }) => {
-    await context.controller.updateTopicConfig(
-      params.name,
-      configOf(body.config),
-      query.timeoutMs ?? context.timeoutMs,
-    )
+  app.patch<Route>('/topics/:name', { schema }, async (request, reply) => {
+    const { params, body } = request
+    const write = writeOf(request, reply, context)
+    await context.controller.updateTopicConfig(params.name, configOf(body.config), write)
     return topicView(context.replica.image, params.name)
   })
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { assert } from '../../base/assert.ts'
-import { VoteAnswer, VoteBody } from '../../protocol/rest/schemas.ts'
+import { VoteAnswer, VoteBody } from '../../protocol/rest/raft-schemas.ts'
 import { hasProof } from '../authorization.ts'
 import type { Context } from '../context.ts'
 import { envelopeOf } from './envelope.ts'
@@ -17,7 +17,8 @@ export function vote(app: FastifyInstance, context: Context): void {
     if (!hasProof(request, key, clock)) return { term: consensus.leadership.term, voteGranted: false }
     const { body } = request
     const last = { index: body.lastLogIndex, term: body.lastLogTerm }
-    const message = { type: 'voteRequest', term: body.term, preVote: body.preVote === true, last } as const
+    const preVote = body.preVote === true
+    const message = { type: 'voteRequest', term: body.term, preVote, last, transfer: false } as const
     const reply = await consensus.request(envelopeOf(context, body.candidateId, body, message))
     assert(reply.type === 'voteReply', 'a vote request is answered by a vote reply')
     return { term: reply.term, voteGranted: reply.granted }

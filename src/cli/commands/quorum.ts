@@ -1,10 +1,10 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { authorize, type ClusterKey } from '../../io/cluster-key.ts'
-import { RequestFailed } from '../rest-client.ts'
-import { clusterOptions, inSession } from '../session.ts'
+import { RequestFailed, RestClient, type RestRequest } from '../rest-client.ts'
+import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
 
-type VoterView = {
+type MemberView = {
   id: number
   uuid: string
   matchIndex: number | null
@@ -13,65 +13,239 @@ type VoterView = {
 }
 type QuorumView = {
   nodeId: number
+  directoryUuid: string
   role: string
   term: number
   leaderId: number | null
   clusterId: string | null
   commitIndex: number
   lastLogIndex: number
-  voters: VoterView[]
+  changing: boolean
+  voters: MemberView[]
+  learners: MemberView[]
   awaited: number[]
 }
 
-/** `readKey` is handed in: where keys are kept is the server's business. */
-export function quorum(
-  program: Command,
-  readKey: (file: string | null, secret: string | null) => ClusterKey | null,
-): void {
-  clusterOptions(program.command('quorum'))
-    .description('show the Raft quorum: voters, how far each is, when it was heard')
-    .option(
-      '--cluster-key-file <file>',
-      'the cluster key (CLUSTER_KEY_FILE, CLUSTER_KEY)',
-      process.env.CLUSTER_KEY_FILE,
-    )
-    .addHelpText('after', '\nExample:\n  dmq quorum')
-    .action(async ({ clusterKeyFile }: { clusterKeyFile?: string }, command: Command) => {
-      const key = readKey(clusterKeyFile ?? null, process.env.CLUSTER_KEY ?? null)
-      if (key === null)
-        throw new RequestFailed(
-          'UNAUTHENTICATED',
-          'the quorum is shown to holders of the cluster key only; give --cluster-key-file',
-        )
-      await inSession(command, async ({ client, print }) => {
-        const { url } = await client.send<{ url: string }>({
-          method: 'GET',
-          path: '/api/v1/metadata/controller',
-        })
-        const headers = (method: string, path: string, body: string) => ({
-          authorization: authorize(key, Date.now(), { method, path, body }),
-        })
-        client.preferred(url)
-        const view = await client.send<QuorumView>({ method: 'GET', path: '/api/v1/raft/status', headers })
-        print(view, () => quorumText(view))
-      })
-    })
+type ReadKey = (file: string | null, secret: string | null) => ClusterKey | null
+type Members = Session & {
+  /** Sends a request with the proof of the cluster key. */
+  readonly ask: <T>(request: Omit<RestRequest, 'headers'>) => Promise<T>
+  /** What the controller says of the quorum; asks it from then on. */
+  readonly leaderView: () => Promise<QuorumView>
+  readonly key: ClusterKey
 }
 
-function quorumText({ clusterId, leaderId, term, commitIndex, lastLogIndex, voters }: QuorumView): string {
+const STATUS = { method: 'GET', path: '/api/v1/raft/status' } as const
+const POLL_MS = 300
+const ATTEMPTS_MAX = 30
+/** A learner that lacks no more is made a voter; the controller has the last word. */
+const LAG_MAX = 100
+
+/** `readKey` is handed in: where keys are kept is the server's business. */
+export function quorum(program: Command, readKey: ReadKey): void {
+  const group = withKey(program.command('quorum'))
+    .description('show the Raft quorum, and change who is in it')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dmq quorum\n  dmq quorum add 4 --url http://host4:9094\n  dmq quorum replace 3 4 --url http://host4:9094\n  dmq quorum transfer 2',
+    )
+    .action((_: unknown, command: Command) => withMembers(command, readKey, show))
+  withKey(group.command('add <id>'))
+    .description('add a metadata node: it gets the log as a learner, and then votes')
+    .requiredOption(
+      '--url <url>',
+      'where the new node serves REST; it must run, with an empty data directory',
+    )
+    .option('--learner', 'leave it a learner')
+    .action((id: string, { url, learner }: { url: string; learner?: boolean }, command: Command) =>
+      withMembers(command, readKey, members => add(members, { id: nodeId(id), url, vote: learner !== true })),
+    )
+  withKey(group.command('replace <old> <new>'))
+    .description('put a new metadata node in the place of a voter, in one step')
+    .requiredOption('--url <url>', 'where the new node serves REST')
+    .action((old: string, id: string, { url }: { url: string }, command: Command) =>
+      withMembers(command, readKey, members =>
+        add(members, { id: nodeId(id), url, vote: true, replaces: nodeId(old) }),
+      ),
+    )
+  withKey(group.command('remove <id>'))
+    .description('remove a voter or a learner; then stop it')
+    .action((id: string, _: unknown, command: Command) =>
+      withMembers(command, readKey, members => remove(members, nodeId(id))),
+    )
+  withKey(group.command('transfer [id]'))
+    .description('hand leadership to a voter, or to the one that is furthest')
+    .action((id: string | undefined, _: unknown, command: Command) =>
+      withMembers(command, readKey, members => transfer(members, id === undefined ? null : nodeId(id))),
+    )
+}
+
+function withKey(command: Command): Command {
+  return clusterOptions(command).option(
+    '--cluster-key-file <file>',
+    'the cluster key (CLUSTER_KEY_FILE, CLUSTER_KEY)',
+    process.env.CLUSTER_KEY_FILE,
+  )
+}
+
+function nodeId(text: string): number {
+  const id = wholeNumber(text)
+  if (id < 2 ** 31) return id
+  throw new InvalidArgumentError('a node id is expected.')
+}
+
+async function withMembers(
+  command: Command,
+  readKey: ReadKey,
+  work: (members: Members) => Promise<void>,
+): Promise<void> {
+  const { clusterKeyFile } = command.optsWithGlobals<{ clusterKeyFile?: string }>()
+  const key = readKey(clusterKeyFile ?? null, process.env.CLUSTER_KEY ?? null)
+  if (key === null)
+    throw new RequestFailed(
+      'UNAUTHENTICATED',
+      'the quorum is shown to holders of the cluster key only; give --cluster-key-file',
+    )
+  await inSession(command, async session => {
+    const { client } = session
+    const ask: Members['ask'] = request => client.send({ ...request, headers: proofs(key) })
+    await work({ ...session, key, ask, leaderView: () => leaderView(session, ask) })
+  })
+}
+
+/** A node that was removed, or that was cut off, may name a controller that is none any more: whoever is asked must lead. */
+async function leaderView({ client }: Session, ask: Members['ask']): Promise<QuorumView> {
+  for (let attempt = 1; ; attempt++) {
+    const { url } = await client.send<{ url: string }>({ method: 'GET', path: '/api/v1/metadata/controller' })
+    client.preferred(url)
+    const view = await ask<QuorumView>(STATUS)
+    if (view.role === 'LEADER') return view
+    if (attempt === ATTEMPTS_MAX)
+      throw new RequestFailed('NO_CONTROLLER', 'no node says that it is the controller')
+    await pause()
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, POLL_MS))
+}
+
+function proofs(key: ClusterKey): NonNullable<RestRequest['headers']> {
+  return (method, path, body) => ({ authorization: authorize(key, Date.now(), { method, path, body }) })
+}
+
+async function show({ leaderView, print }: Members): Promise<void> {
+  const view = await leaderView()
+  print(view, () => quorumText(view))
+}
+
+type Joining = { id: number; url: string; vote: boolean; replaces?: number }
+
+async function add(members: Members, { id, url, vote, replaces }: Joining): Promise<void> {
+  const { ask, leaderView, print } = members
+  const { hostname: host, port, protocol } = new URL(url)
+  const before = await leaderView()
+  const known = [...before.voters, ...before.learners].find(member => member.id === id)
+  if (known === undefined) {
+    const directoryUuid = await directoryOf(members, id, url)
+    const body = {
+      nodeId: id,
+      role: 'LEARNER',
+      directoryUuid,
+      host,
+      port: Number(port || (protocol === 'https:' ? 443 : 80)),
+    }
+    await ask({ method: 'POST', path: '/api/v1/raft/members', body })
+    progress(`node ${id} is a learner and gets the log`)
+  }
+  if (vote && before.voters.every(voter => voter.id !== id)) {
+    await caughtUp(members, id)
+    const body = { nodeId: id, role: 'VOTER', ...(replaces === undefined ? {} : { replaces }) }
+    await ask({ method: 'POST', path: '/api/v1/raft/members', body })
+  }
+  const view = await settled(members)
+  print(view, () => quorumText(view))
+}
+
+/** The new node says itself which data directory it has. */
+async function directoryOf({ key }: Members, id: number, url: string): Promise<string> {
+  const client = new RestClient([url.replace(/\/$/, '')], 5_000)
+  try {
+    const view = await client.send<QuorumView>({ ...STATUS, headers: proofs(key) })
+    if (view.nodeId !== id)
+      throw new RequestFailed('INVALID_REQUEST', `at ${url} runs node ${view.nodeId}, not node ${id}`)
+    if (view.clusterId === null) return view.directoryUuid
+    throw new RequestFailed(
+      'CLUSTER_ID_MISMATCH',
+      `node ${id} belongs to cluster ${view.clusterId} already; a node joins with an empty data directory`,
+    )
+  } finally {
+    await client.close()
+  }
+}
+
+async function caughtUp({ leaderView }: Members, id: number): Promise<void> {
+  for (let told = -1; ; ) {
+    const { learners, lastLogIndex } = await leaderView()
+    const learner = learners.find(member => member.id === id)
+    if (learner === undefined)
+      throw new RequestFailed('MEMBERSHIP_CHANGE_REFUSED', `node ${id} is no learner any more`)
+    if (learner.lag !== null && learner.lag <= LAG_MAX) return
+    const percent = Math.floor((100 * (learner.matchIndex ?? 0)) / lastLogIndex)
+    if (percent !== told) progress(`node ${id} has ${percent} % of ${lastLogIndex} entries`)
+    told = percent
+    await pause()
+  }
+}
+
+/** The second half of an exchange of voters follows by itself. */
+async function settled({ leaderView }: Members): Promise<QuorumView> {
+  for (;;) {
+    const view = await leaderView()
+    if (!view.changing) return view
+    await pause()
+  }
+}
+
+async function remove(members: Members, id: number): Promise<void> {
+  await members.leaderView()
+  await members.ask({ method: 'DELETE', path: `/api/v1/raft/members/${id}` })
+  const view = await settled(members)
+  members.print(view, () => quorumText(view))
+}
+
+async function transfer({ ask, leaderView, print }: Members, id: number | null): Promise<void> {
+  await leaderView()
+  await ask({ method: 'POST', path: '/api/v1/raft/transfer', body: id === null ? {} : { nodeId: id } })
+  const view = await leaderView()
+  print(view, () => quorumText(view))
+}
+
+/** Beside the output, for people who wait. */
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+function quorumText(view: QuorumView): string {
+  const { clusterId, leaderId, term, commitIndex, lastLogIndex, changing, voters, learners } = view
   const head = sheet([
     ['cluster', clusterId],
     ['controller', leaderId],
     ['term', term],
     ['committed', `${commitIndex} of ${lastLogIndex} entries`],
+    ...(changing ? [['members', 'a change is under way'] as [string, string]] : []),
   ])
-  const rows = voters.map(({ id, matchIndex, lag, lastContactMs, uuid }) => [
+  const row = ({ id, matchIndex, lag, lastContactMs, uuid }: MemberView, role: string) => [
     id,
-    id === leaderId ? 'LEADER' : 'FOLLOWER',
+    role,
     matchIndex,
     lag,
     lastContactMs,
     uuid,
-  ])
+  ]
+  const rows = [
+    ...voters.map(voter => row(voter, voter.id === leaderId ? 'LEADER' : 'FOLLOWER')),
+    ...learners.map(learner => row(learner, 'LEARNER')),
+  ]
   return `${head}\n\n${table(['NODE', 'ROLE', 'MATCH', 'LAG', 'HEARD MS AGO', 'DATA DIRECTORY'], rows)}`
 }

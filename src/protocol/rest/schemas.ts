@@ -1,21 +1,11 @@
 import { type Static, Type } from 'typebox'
+import { closed, Id, Nullable, open, Text, Time, Version } from './fields.ts'
 
 /**
  * The bodies of the REST contract: one definition gives the TypeScript type, the check at the door and the OpenAPI
  * document. What users send is closed (an unknown field is an error); what nodes send each other is open, so that
  * releases can be mixed.
  */
-const closed = { additionalProperties: false }
-const open = { additionalProperties: true }
-
-const Id = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })
-const Version = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-const Time = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'epoch milliseconds' })
-const Text = (maxLength: number) => Type.String({ minLength: 1, maxLength })
-/** Not the whole range: whoever takes up a term must have room for the elections after it. */
-const Term = Type.Integer({ minimum: 0, maximum: 2 ** 52 })
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-
 /** A map from text. Left open, a name that the pattern of the values does not match would bring in anything. */
 const MapOf = <T extends Type.TSchema>(value: T, count: { keyLengthMax: number; entriesMax: number }) =>
   Type.Record(Type.String(), value, {
@@ -137,39 +127,6 @@ export const AlterPartitionsBody = Type.Object(
 )
 export type AlterPartitionsBody = Static<typeof AlterPartitionsBody>
 
-export const VoteBody = Type.Object(
-  {
-    term: Term,
-    candidateId: Id,
-    lastLogIndex: Version,
-    lastLogTerm: Term,
-    preVote: Type.Optional(Type.Boolean()),
-    clusterId: Type.Optional(Text(64)),
-    voterUuid: Type.Optional(Text(64)),
-  },
-  open,
-)
-export type VoteBody = Static<typeof VoteBody>
-
-export const AppendBody = Type.Object(
-  {
-    term: Term,
-    leaderId: Id,
-    prevLogIndex: Version,
-    prevLogTerm: Term,
-    entries: Type.Array(
-      Type.Object({ index: Version, term: Term, commandType: Text(100), commandData: Type.String() }, open),
-      { maxItems: 10_000 },
-    ),
-    leaderCommit: Version,
-    session: Type.Optional(Version),
-    clusterId: Type.Optional(Text(64)),
-    voterUuid: Type.Optional(Text(64)),
-  },
-  open,
-)
-export type AppendBody = Static<typeof AppendBody>
-
 export const StorageUpdateBody = Type.Object(
   {
     updateType: Type.Union([
@@ -206,7 +163,17 @@ const wait = {
 export const WriteQuery = Type.Object(wait, closed)
 export type WriteQuery = Static<typeof WriteQuery>
 
-const read = { minVersion: Type.Optional(Version), ...wait }
+const read = {
+  minVersion: Type.Optional(Version),
+  consistency: Type.Optional(
+    Type.Unsafe<'local' | 'linearizable'>({
+      type: 'string',
+      enum: ['local', 'linearizable'],
+      description: 'linearizable: shows every write that was acknowledged before (ReadIndex)',
+    }),
+  ),
+  ...wait,
+}
 export const ReadQuery = Type.Object(read, closed)
 export type ReadQuery = Static<typeof ReadQuery>
 
@@ -360,15 +327,6 @@ export const AlterPartitionsAnswer = Type.Object({
       error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
     }),
   ),
-})
-
-export const VoteAnswer = Type.Object({ term: Version, voteGranted: Type.Boolean() })
-export const AppendAnswer = Type.Object({
-  term: Version,
-  success: Type.Boolean(),
-  matchIndex: Version,
-  conflictIndex: Type.Optional(Version),
-  conflictTerm: Type.Optional(Version),
 })
 
 export const StorageUpdateAnswer = Type.Object({

@@ -1,0 +1,167 @@
+import { assert } from '../base/assert.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Clock } from '../io/clock.ts'
+import type { SnapshotStore } from '../log/snapshot-store.ts'
+import type { EntryId } from '../raft/entry.ts'
+import type { Input, Output, SnapshotPart, SnapshotRead } from '../raft/io.ts'
+import { type Snapshot, type SnapshotId, sameSnapshot } from '../raft/snapshot.ts'
+import type { Configuration } from '../raft/voters.ts'
+import { encodeSnapshotHead, snapshotOf } from './snapshot-head.ts'
+import type { Restoration, StateMachine } from './state-machine.ts'
+
+export type SnapshotOptions = {
+  /**
+   * A snapshot is due when this many bytes of entries were applied since the last one, or a quarter of its size if that is
+   * more: so a large state is not written again for every few entries, and few are left to be replayed.
+   */
+  readonly snapshotBytesMin: number
+}
+
+export type SnapshotEvents = {
+  snapshotTaken(id: SnapshotId, ms: number): void
+  snapshotInstalled(id: SnapshotId, from: number): void
+  /** It could not be taken or taken over; it will be tried again. */
+  snapshotFailed(reason: string): void
+}
+
+type Parts = {
+  readonly store: SnapshotStore
+  readonly clock: Clock
+  readonly stateMachine: StateMachine
+  readonly events: SnapshotEvents
+  readonly step: (input: Input) => void
+  readonly fail: (error: unknown) => void
+}
+
+/**
+ * Snapshots of this node's state, and those that a leader sends. Nothing here holds up the loop: the state is written and
+ * read piece by piece, and between two pieces everything else goes on.
+ */
+export class Snapshots {
+  readonly #parts: Parts
+  readonly #bytesMin: number
+  #bytesSince = 0
+  #lastBytes: number
+  #taking = false
+  /** Parts are stored one after the other. */
+  #storing: Promise<void> = Promise.resolve()
+  #ready: { readonly id: SnapshotId; readonly from: number; readonly restoration: Restoration } | null = null
+  #stopped = false
+
+  constructor({ snapshotBytesMin }: SnapshotOptions, parts: Parts) {
+    this.#parts = parts
+    this.#bytesMin = snapshotBytesMin
+    this.#lastBytes = parts.store.list.at(-1)?.name.bytes ?? 0
+  }
+
+  /** So much was applied to the state. Returns whether it is time for a snapshot. */
+  applied(bytes: number): boolean {
+    this.#bytesSince += bytes
+    return !this.#taking && this.#bytesSince >= Math.max(this.#bytesMin, this.#lastBytes / 4)
+  }
+
+  /** Begins a snapshot of the state as it is now, after the entry `id`. */
+  take(id: EntryId, configuration: Configuration): void {
+    this.#taking = true
+    this.#bytesSince = 0
+    this.#write(id, configuration).catch(error => {
+      if (outOfSpace(error)) this.#parts.events.snapshotFailed(messageOf(error))
+      else if (!this.#stopped) this.#parts.fail(error)
+    })
+  }
+
+  async #write(id: EntryId, configuration: Configuration): Promise<void> {
+    const { store, clock, stateMachine, events, step } = this.#parts
+    const began = clock.monotonic()
+    const head = encodeSnapshotHead(id, configuration)
+    try {
+      const stored = await store.write(id, head, stateMachine.capture(), () => this.#pause())
+      this.#lastBytes = stored.name.bytes
+      events.snapshotTaken(stored.name, clock.monotonic() - began)
+      step({ type: 'snapshotTaken', snapshot: snapshotOf(stored) })
+    } finally {
+      this.#taking = false
+    }
+  }
+
+  /** Lets everything else go on that is ready. */
+  #pause(): Promise<void> {
+    if (this.#stopped) return Promise.reject(new Error('the node is stopping'))
+    return new Promise(resolve => this.#parts.clock.afterPending(resolve))
+  }
+
+  read(request: SnapshotRead): void {
+    const data = this.#parts.store.read(request.snapshot, request.offset, request.bytesMax)
+    this.#parts.step({ type: 'snapshotRead', request, data })
+  }
+
+  /** Keeps a part of a leader's snapshot; with the last one, reads the state in it. */
+  store(part: SnapshotPart): void {
+    this.#storing = this.#storing
+      .then(() => this.#store(part))
+      .catch(error => {
+        if (outOfSpace(error)) this.#parts.events.snapshotFailed(messageOf(error))
+        else if (!this.#stopped) this.#parts.fail(error)
+      })
+  }
+
+  async #store(part: SnapshotPart): Promise<void> {
+    if (this.#stopped) return
+    const { store, step } = this.#parts
+    const { snapshot, offset, data } = part.message
+    const have = await store.receive(snapshot, offset, data)
+    step({ type: 'snapshotStored', part, offset: have })
+    if (have === snapshot.bytes) await this.#takeOver(part)
+  }
+
+  async #takeOver(part: SnapshotPart): Promise<void> {
+    const { store, stateMachine, events, step } = this.#parts
+    const id = part.message.snapshot
+    const restoration = stateMachine.restore()
+    try {
+      for (const piece of store.received(id)) {
+        restoration.take(piece)
+        await this.#pause()
+      }
+    } catch (error) {
+      if (this.#stopped) return
+      // Damaged on the way, or half of it lost in a crash of ours: it is fetched anew.
+      events.snapshotFailed(`the snapshot of node ${part.from} is not usable: ${messageOf(error)}`)
+      store.discard(id)
+      return step({ type: 'snapshotStored', part, offset: 0 })
+    }
+    const snapshot = snapshotOf(await store.accept(id))
+    this.#ready = { id, from: part.from, restoration }
+    step({ type: 'snapshotReceived', part, snapshot })
+  }
+
+  /** What the core made of the snapshot that it was told of last: it takes it over, or needs it no more. */
+  settle(install: Snapshot | null): void {
+    const ready = this.#ready
+    this.#ready = null
+    if (install === null) return
+    assert(ready !== null && sameSnapshot(ready.id, install.id), 'what is taken over has been read')
+    ready.restoration.install()
+    this.#lastBytes = install.id.bytes
+    this.#bytesSince = 0
+    this.#parts.events.snapshotInstalled(install.id, ready.from)
+  }
+
+  /** Removes what neither the core nor a follower needs any more. */
+  prune({ pinned }: Output, kept: readonly SnapshotId[]): void {
+    const wanted = [...kept, ...pinned]
+    this.#parts.store.keepOnly(name => wanted.some(id => sameSnapshot(id, name)))
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  close(): void {
+    this.#parts.store.close()
+  }
+}
+
+function outOfSpace(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOSPC'
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { test } from 'node:test'
+import { Cluster, until } from './processes.ts'
+
+test('two of three voters are lost for good: the third is made a cluster of its own, and the others join it anew', async () => {
+  await using cluster = await Cluster.start({
+    metadata: 3,
+    storage: 0,
+    args: ['--session-timeout-ms', '600000'],
+  })
+  await cluster.write('POST', '/brokers', { brokerId: 7, host: 'localhost', port: 19_999 })
+  assert.equal(
+    (await cluster.write('POST', '/topics', { topicName: 'kept', assignments: [[7]] })).status,
+    201,
+  )
+  const [one, two, three] = cluster.metadata
+  const last = (await cluster.read('/cluster')).body.version
+  for (const node of cluster.metadata)
+    await until(
+      'it has the topic',
+      async () => (await cluster.readAt(node, `/topics/kept?minVersion=${last}`)).status === 200,
+    )
+  for (const node of cluster.metadata) await node.end('SIGKILL')
+
+  const told = await cluster.dmq('recover', one!.folder)
+  assert.match(told, /whose voters are 1, 2, 3/)
+  assert.match(told, /nothing has been changed/)
+  const done = JSON.parse(await cluster.dmq('recover', one!.folder, '--yes', '--json'))
+  assert.deepEqual([done.nodeId, done.recoveryEpoch, done.done], [1, 1, true])
+
+  one!.start()
+  assert.equal(
+    (await cluster.write('POST', '/topics', { topicName: 'after', assignments: [[7]] })).status,
+    201,
+  )
+  assert.equal((await cluster.readAt(one!, '/topics/kept')).status, 200)
+
+  // An old voter that turns up after all learns that it is shut out, and ends.
+  two!.start()
+  three!.start()
+  assert.notEqual(await two!.ended(), 0)
+  assert.notEqual(await three!.ended(), 0)
+  assert.match(two!.output, /was recovered without this node/)
+
+  for (const node of [two!, three!]) {
+    rmSync(node.folder, { recursive: true })
+    node.start()
+    await until('it answers', async () => (await cluster.readAt(node, '/controller')).status !== 0)
+    await cluster.dmq('quorum', 'add', String(node.entry.id), '--url', node.url)
+  }
+  const quorum = JSON.parse(await cluster.dmq('quorum', '--json'))
+  assert.deepEqual([quorum.voters.map(({ id }: { id: number }) => id), quorum.recoveryEpoch], [[1, 2, 3], 1])
+  const { body } = await cluster.readAt(three!, '/topics?consistency=linearizable')
+  assert.deepEqual(
+    body.topics.map(({ topicName }: { topicName: string }) => topicName),
+    ['after', 'kept'],
+  )
+})
