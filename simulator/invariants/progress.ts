@@ -1,0 +1,88 @@
+import { decodeEntry } from '../../src/consensus/entry-codec.ts'
+import { sizeOf } from '../../src/raft/entry.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { StoredEntry } from './durable-log.ts'
+import { same } from './ledger.ts'
+import type { Look } from './look.ts'
+import { violated } from './violation.ts'
+
+/** Timers fire late, and clocks tick coarsely. */
+const LATE_MS = 60
+
+/** What a leader believes of its followers: I14, I18, and the bound on what is not committed (I19). */
+export class ProgressInvariants {
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  check(look: Look): void {
+    if (look.status.role !== 'LEADER') return
+    for (const voter of look.status.voters) this.#match(look, voter.id, voter.match ?? 0, voter.next ?? 0)
+    this.#commitsWhatItMay(look)
+    this.#boundsWhatIsOpen(look)
+    this.#hearsItsMajority(look)
+  }
+
+  /** I14, and more: what counts as matched is on the follower's device, and the same there. */
+  #match({ status, log }: Look, id: number, match: number, next: number): void {
+    if (match < 0 || match >= next || next > status.last.index + 1)
+      violated(
+        'I14',
+        `leader ${status.id} has match ${match} and next ${next} for node ${id}, its log ends at ${status.last.index}`,
+      )
+    const theirs = this.#cluster.countedDrive(this.#cluster.machine(id)).log
+    theirs.refresh()
+    // Who has gone on to a later term may have cut what this leader once counted.
+    if (match === 0 || theirs.hardState.term > status.term) return
+    const entry = theirs.at(match)
+    if (entry === undefined)
+      violated(
+        'I14',
+        `leader ${status.id} counts node ${id} up to ${match}, its device ends at ${theirs.lastIndex}`,
+      )
+    const own = log.at(match)
+    if (own !== undefined && !same(own, entry))
+      violated('I14', `leader ${status.id} counts entry ${match} of node ${id}, where another one is`)
+  }
+
+  /** I18: the commit rule was called everywhere it must be. */
+  #commitsWhatItMay({ status, log }: Look): void {
+    const matches = status.voters.map(voter => voter.match ?? 0).sort((a, b) => b - a)
+    const held = matches[Math.floor(matches.length / 2)] ?? 0
+    if (held > status.commit && log.at(held)?.term === status.term)
+      violated('I18', `leader ${status.id} could commit entry ${held}, and is at ${status.commit}`)
+  }
+
+  /** T32: a leader that a majority no longer answers is not one for long. Its own stalls do not count. */
+  #hearsItsMajority({ status, process }: Look): void {
+    const { electionTimeoutMs, heartbeatIntervalMs } = this.#cluster.plan.raft
+    const limitMs = electionTimeoutMs + 2 * heartbeatIntervalMs + LATE_MS
+    const disturbedAt = Math.max(process.life.resumedAt, process.machine.clock.driftedAt)
+    if (this.#cluster.timeline.now - disturbedAt < 4 * limitMs) return
+    const live = status.voters.filter(({ contactAgeMs }) => (contactAgeMs ?? 0) <= limitMs)
+    if (status.voters.length > 0 && live.length <= status.voters.length / 2)
+      violated('T32', `leader ${status.id} hears ${live.length - 1} others only, and leads on`)
+  }
+
+  /** I19: one entry may always wait for its commit; beyond it, no more than the limit. */
+  #boundsWhatIsOpen({ status, log }: Look): void {
+    const own = (entry: StoredEntry | undefined): entry is StoredEntry => entry?.term === status.term
+    let bytes = 0
+    let largest = 0
+    for (let index = status.commit + 1; index <= log.lastIndex; index++) {
+      const entry = log.at(index)
+      if (!own(entry)) continue
+      const size = sizeOf(decodeEntry(index, entry.record))
+      bytes += size
+      largest = Math.max(largest, size)
+    }
+    const { uncommittedBytesMax } = this.#cluster.plan.raft
+    if (bytes > uncommittedBytesMax + largest)
+      violated(
+        'I19',
+        `leader ${status.id} has ${bytes} bytes without commit, allowed are ${uncommittedBytesMax}`,
+      )
+  }
+}

@@ -1,0 +1,30 @@
+/** The classes of trouble, as the nemesis knows them (reference, section 3.3). */
+export const FAULT_KINDS = [
+  'kill',
+  'powerFailure',
+  'powerFailureOfAll',
+  'crashLoop',
+  'longOutage',
+  'gracefulStop',
+  'transfer',
+  'pause',
+  'clockDrift',
+  'clockJump',
+  'syncError',
+  'writeError',
+  'noSpace',
+  'slowDisk',
+  'readCorruption',
+  'rot',
+  'wipe',
+  'cutOneWay',
+  'cutSymmetric',
+  'isolate',
+  'bridge',
+  'clog',
+  'slowLinks',
+  'strand',
+  'leaderHunt',
+] as const
+
+export type FaultKind = (typeof FAULT_KINDS)[number]
