@@ -59,6 +59,15 @@ export class Member {
     return this.#child.pid ?? 0
   }
 
+  /** The process stands still, and its connections stay open: a host that went silent. */
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  wake(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const over = once(this.#child, 'exit')
