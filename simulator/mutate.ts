@@ -25,7 +25,9 @@ type Outcome = {
 const [wanted = ''] = process.argv.slice(2)
 const chosen = MUTATIONS.filter(({ id, bugClass }) => `${bugClass} ${id}`.includes(wanted))
 const outcomes: Outcome[] = []
-for (const mutation of chosen) {
+for (const { bugClass, id, foundBy } of chosen.filter(({ foundBy }) => foundBy !== undefined))
+  process.stdout.write(`${bugClass.padEnd(4)} ${id.padEnd(75)} open: found by ${foundBy} only\n`)
+for (const mutation of chosen.filter(({ foundBy }) => foundBy === undefined)) {
   const outcome = run(mutation)
   outcomes.push(outcome)
   process.stdout.write(`${row(outcome)}\n`)

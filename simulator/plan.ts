@@ -37,13 +37,19 @@ export type Plan = {
   readonly minorityStaysDown: boolean
 }
 
+const LAGGARDS = { faults: ['longOutage', 'isolate', 'leaderHunt', 'powerFailure', 'pause'] as FaultKind[] }
+
 /** About as many calls come in a run at most. */
 const CALLS_MAX = 2_000
 
 export function drawPlan(chance: Chance, nodes: number | null): Plan {
   const size = nodes ?? chance.pick([1, 2, 3, 3, 3, 4, 5, 5, 5, 7])
   const electionTimeoutMs = chance.pick([100, 150, 300])
-  const troubles = drawTroubles(chance, electionTimeoutMs)
+  const drawn = drawTroubles(chance, electionTimeoutMs)
+  const raft = drawRaftOptions(chance, electionTimeoutMs)
+  // Some runs are about who comes back from far behind, with a log that parted from the others'.
+  const isAboutLaggards = chance.happens(0.2)
+  const troubles = isAboutLaggards ? { ...drawn, ...LAGGARDS } : drawn
   return {
     clocks: Array.from({ length: size }, () => drawClock(chance)),
     latency: chance.pick([
@@ -65,7 +71,7 @@ export function drawPlan(chance: Chance, nodes: number | null): Plan {
     ]),
     lateness: { timerMs: chance.pick([0, 1, 5]), idleMs: chance.pick([0, 0, 0.2, 2]) },
     segmentBytes: chance.pick([8_192, 16_384, 65_536]),
-    raft: drawRaftOptions(chance, electionTimeoutMs),
+    raft: isAboutLaggards ? { ...raft, snapshotBytesMin: 200 } : raft,
     ...troubles,
     ...drawWorkload(chance, electionTimeoutMs, troubles.chaosMs),
     minorityStaysDown: size >= 3 && chance.happens(0.4),

@@ -86,6 +86,7 @@ export class Run {
         this.cluster.network.replayTo(nodeId, REPLAYS_ON_ELECTION)
         this.workload.contest(machine)
       },
+      installed: process => this.#installed(process),
       exit: process => this.#exit(process),
       processOn: drive => this.cluster.processes.find(({ machine }) => machine.drive === drive) ?? null,
     })
@@ -155,6 +156,12 @@ export class Run {
     this.witness.touchedProcesses.clear()
     if (this.witness.failure !== null) return
     for (const process of touched) if (process.life.alive) this.safety.check(process)
+  }
+
+  /** An install is short; now is the time for it to be cut short. */
+  #installed({ machine }: MetadataProcess): void {
+    if (this.workload.stopped || !this.chance.happens(0.3)) return
+    this.nemesis.machines.strike('powerFailure', machine, this.plan.outageMs / 4)
   }
 
   /** A process has ended by itself; whoever watches over it starts another one. */

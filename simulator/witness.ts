@@ -39,6 +39,8 @@ export type WitnessParts = {
   readonly coverage: Coverage
   readonly safety: () => Safety
   readonly elected: (process: MetadataProcess) => void
+  /** It has taken over the state of a snapshot, and its log is about to begin anew. */
+  readonly installed: (process: MetadataProcess) => void
   /** The process ends by itself. */
   readonly exit: (process: MetadataProcess) => void
   readonly processOn: (drive: Drive) => MetadataProcess | null
@@ -184,6 +186,7 @@ export class Witness implements ClusterObserver {
   snapshot(process: MetadataProcess, what: 'taken' | 'installed' | 'failed' | 'damaged'): void {
     this.#parts.coverage.add(SNAPSHOT_COUNTERS[what])
     this.#parts.trace.note(process.nodeId, 'snapshot', () => what)
+    if (what === 'installed') this.#parts.installed(process)
   }
 
   slowDisk(process: MetadataProcess): void {

@@ -169,7 +169,7 @@ export class Cluster {
         this.kill(machine)
         stopped()
       }
-      node.consensus
+      void node.consensus
         .handOver(2 * this.plan.raft.electionTimeoutMs)
         .then(() => process.life.enter('call', leave))
     })

@@ -51,6 +51,10 @@ export class DurableLog {
   #chain = 0
   #nextBatch = 1
   #parts: DecodedFrame[] = []
+  /** The records that the frames come to, whatever snapshots say; the first of them, and states not told yet. */
+  readonly #onDevice: StoredEntry[] = []
+  #deviceFirst = 1
+  readonly #states: HardState[] = []
 
   constructor(source: LogDevice, observer: DurableLogObserver) {
     this.#source = source
@@ -85,28 +89,34 @@ export class DurableLog {
     this.#stale = false
     do this.#readFrames()
     while (this.#nextSegment())
-    this.#lookAtSnapshots()
+    this.#show(this.#asAStartFindsIt())
   }
 
-  /** A restart begins the log anew behind a snapshot that it does not lead to. */
-  #lookAtSnapshots(): void {
+  /** A start begins the log anew behind a snapshot that it does not lead to; what was dropped a snapshot stands for. */
+  #asAStartFindsIt(): readonly StoredEntry[] {
     const { device, snapshotFolder } = this.#source
+    const held = [...this.#observer.covered(this.#deviceFirst - 1), ...this.#onDevice]
     const name = device.durableList(snapshotFolder).findLast(file => /\.(taken|received)$/.test(file))
-    if (name === undefined) return
+    if (name === undefined) return held
     const [index, term] = name.split(/[-.]/).map(Number) as [number, number]
     this.snapshotIndex = index
-    if (this.at(index)?.term !== term) this.#beginBehind(index)
+    return held[index - 1]?.term === term ? held : this.#observer.covered(index)
   }
 
-  #beginBehind(index: number): void {
-    const held = this.#observer.covered(index)
-    const parts = held.findIndex((entry, i) => this.entries[i]?.record.equals(entry.record) !== true)
-    const from = parts < 0 ? index + 1 : parts + 1
-    if (from <= this.lastIndex) this.#cut(from)
-    for (const entry of held.slice(this.lastIndex)) {
+  /** Tells what became of the log since the last look. */
+  #show(held: readonly StoredEntry[]): void {
+    // Only the newest state goes with the newest entries.
+    for (const state of this.#states.splice(0, this.#states.length - 1)) this.#save(state)
+    const parts = this.entries.findIndex(
+      (entry, i) => held[i] !== entry && !held[i]?.record.equals(entry.record),
+    )
+    if (parts >= 0) this.#cut(parts + 1)
+    for (const entry of held.slice(this.entries.length)) {
       this.entries.push(entry)
       this.#observer.added(this, this.lastIndex)
     }
+    const newest = this.#states.pop()
+    if (newest !== undefined) this.#save(newest)
   }
 
   #readFrames(): void {
@@ -146,9 +156,9 @@ export class DurableLog {
   }
 
   #skipTo({ baseIndex, state }: SegmentHeader): void {
-    if (baseIndex <= this.lastIndex) this.#cut(baseIndex)
-    else this.#beginBehind(baseIndex - 1)
-    if (state !== null) this.#save(decodeHardState(state))
+    this.#cutDevice(baseIndex)
+    if (baseIndex > this.#deviceNext) this.#resetDevice(baseIndex)
+    if (state !== null) this.#states.push(decodeHardState(state))
     this.#parts = []
   }
 
@@ -156,23 +166,33 @@ export class DurableLog {
     const parts = this.#parts
     this.#parts = []
     for (const frame of parts) {
-      if (frame.reset) this.#beginBehind(frame.truncateFrom - 1)
-      else if (frame.truncateFrom !== 0 && frame.truncateFrom <= this.lastIndex) this.#cut(frame.truncateFrom)
-      for (const record of frame.records) this.#add(record)
-      if (frame.state !== null) this.#save(decodeHardState(frame.state))
+      if (frame.reset) this.#resetDevice(frame.truncateFrom)
+      else if (frame.truncateFrom !== 0) this.#cutDevice(frame.truncateFrom)
+      for (const record of frame.records) {
+        const { term, type } = decodeEntry(this.#deviceNext, record)
+        this.#onDevice.push({ term, type, record })
+      }
+      if (frame.state !== null) this.#states.push(decodeHardState(frame.state))
     }
+  }
+
+  get #deviceNext(): number {
+    return this.#deviceFirst + this.#onDevice.length
+  }
+
+  #resetDevice(next: number): void {
+    this.#deviceFirst = next
+    this.#onDevice.length = 0
+  }
+
+  #cutDevice(from: number): void {
+    if (from < this.#deviceFirst) this.#resetDevice(from)
+    else this.#onDevice.length = Math.min(this.#onDevice.length, from - this.#deviceFirst)
   }
 
   #cut(from: number): void {
     this.#observer.cut(this, from)
     this.entries.length = Math.max(0, from - this.first)
-  }
-
-  #add(record: Buffer): void {
-    const index = this.lastIndex + 1
-    const { term, type } = decodeEntry(index, record)
-    this.entries.push({ term, type, record })
-    this.#observer.added(this, index)
   }
 
   #save(after: HardState): void {
