@@ -190,8 +190,10 @@ async function caughtUp({ leaderView }: Members, id: number): Promise<void> {
     const learner = learners.find(member => member.id === id)
     if (learner === undefined)
       throw new RequestFailed('MEMBERSHIP_CHANGE_REFUSED', `node ${id} is no learner any more`)
-    if (learner.lag !== null && learner.lag <= LAG_MAX) return
-    const percent = Math.floor((100 * (learner.matchIndex ?? 0)) / lastLogIndex)
+    const match = learner.matchIndex ?? 0
+    // In a short log a node that has nothing yet lacks little as well: it must have answered.
+    if (match > 0 && learner.lag !== null && learner.lag <= LAG_MAX) return
+    const percent = Math.floor((100 * match) / lastLogIndex)
     if (percent !== told) progress(`node ${id} has ${percent} % of ${lastLogIndex} entries`)
     told = percent
     await pause()
