@@ -368,18 +368,21 @@ export const MUTATIONS: readonly Mutation[] = [
     'done.resolve({ index: 1, result: { changes: [] } })\n      done.reject(unknownOutcome(`not committed within ',
   ),
 
-  mutation(
-    'what is being written counts as not done when the node fails',
-    'I20',
-    CONSENSUS,
-    `      for (const result of output.proposals) this.#proposals.taken(result)
+  open(
+    'test/unit/consensus/drain-order.test.ts',
+    mutation(
+      'what is being written counts as not done when the node fails',
+      'I20',
+      CONSENSUS,
+      `      for (const result of output.proposals) this.#proposals.taken(result)
       if (output.persist !== null) this.#persist(output.persist)
       this.#sendAll(output)
       for (const request of output.reads) this.#read(request)`,
-    `      if (output.persist !== null) this.#persist(output.persist)
+      `      if (output.persist !== null) this.#persist(output.persist)
       this.#sendAll(output)
       for (const request of output.reads) this.#read(request)
       for (const result of output.proposals) this.#proposals.taken(result)`,
+    ),
   ),
 
   // Reads.
