@@ -1,7 +1,10 @@
 import { unreachable } from '../base/assert.ts'
+import * as alterReplicas from './commands/alter-replicas.ts'
 import * as createPartitions from './commands/create-partitions.ts'
 import * as createTopic from './commands/create-topic.ts'
 import * as deleteTopic from './commands/delete-topic.ts'
+import * as drainBroker from './commands/drain-broker.ts'
+import * as electLeaders from './commands/elect-leaders.ts'
 import * as noteRejection from './commands/note-rejection.ts'
 import * as registerBroker from './commands/register-broker.ts'
 import * as unregisterBroker from './commands/unregister-broker.ts'
@@ -20,6 +23,9 @@ export type Command = (
   | createPartitions.CreatePartitionsCommand
   | createTopic.CreateTopicCommand
   | deleteTopic.DeleteTopicCommand
+  | alterReplicas.AlterReplicasCommand
+  | drainBroker.DrainBrokerCommand
+  | electLeaders.ElectLeadersCommand
   | noteRejection.NoteRejectionCommand
   | registerBroker.RegisterBrokerCommand
   | unregisterBroker.UnregisterBrokerCommand
@@ -34,6 +40,9 @@ export const COMMAND_TYPES: readonly CommandType[] = [
   'CreatePartitionsCommand',
   'CreateTopicCommand',
   'DeleteTopicCommand',
+  'AlterReplicasCommand',
+  'DrainBrokerCommand',
+  'ElectLeadersCommand',
   'NoteRejectionCommand',
   'RegisterBrokerCommand',
   'UnregisterBrokerCommand',
@@ -50,6 +59,12 @@ export function decide(image: Image, command: Command, moment: Moment): Decision
       return createTopic.decide(image, command, moment)
     case 'DeleteTopicCommand':
       return deleteTopic.decide(image, command)
+    case 'AlterReplicasCommand':
+      return alterReplicas.decide(image, command, moment)
+    case 'DrainBrokerCommand':
+      return drainBroker.decide(image, command, moment)
+    case 'ElectLeadersCommand':
+      return electLeaders.decide(image, command, moment)
     case 'NoteRejectionCommand':
       return noteRejection.decide(command)
     case 'RegisterBrokerCommand':

@@ -1,5 +1,5 @@
 import { assert, present } from '../base/assert.ts'
-import type { Broker } from './broker.ts'
+import { type Broker, isActiveStatus } from './broker.ts'
 import { canonical } from './canonical.ts'
 import type { PartitionPage } from './partition-page.ts'
 import { type CapturedTable, type Partition, PartitionTable } from './partition-table.ts'
@@ -62,7 +62,13 @@ export class Image implements WritableImage {
     return [...this.#brokers.values()].sort((a, b) => a.brokerId - b.brokerId)
   }
 
-  isActive = (brokerId: number): boolean => this.#brokers.get(brokerId)?.status === 'ONLINE'
+  /** It may lead, and be in ISRs. */
+  isActive = (brokerId: number): boolean => {
+    const status = this.#brokers.get(brokerId)?.status
+    return status !== undefined && isActiveStatus(status)
+  }
+
+  isDraining = (brokerId: number): boolean => this.#brokers.get(brokerId)?.status === 'DRAINING'
 
   topic(name: string): Topic | undefined {
     return this.#topics.get(name)
@@ -88,6 +94,25 @@ export class Image implements WritableImage {
 
   partitionsOf(topic: Topic): Partition[] {
     return topic.rows.map(row => this.#partitions.at(row))
+  }
+
+  /** Partitions whose replicas are being moved, by topic and id. */
+  reassignments(): { readonly topic: Topic; readonly partition: Partition }[] {
+    const moving = this.#partitions.reassignedRows().map(row => this.#partitions.at(row))
+    return moving
+      .map(partition => ({ topic: this.#topicsById.get(partition.topicId)!, partition }))
+      .sort((a, b) =>
+        a.topic.name === b.topic.name
+          ? a.partition.id - b.partition.id
+          : a.topic.name < b.topic.name
+            ? -1
+            : 1,
+      )
+  }
+
+  /** Rows whose first replica could lead, and does not; at most `max`. */
+  rowsLedByOthers(max: number): number[] {
+    return this.#partitions.rowsLedByOthers(max)
   }
 
   rowsWithReplicaOn(brokerId: number): number[] {
@@ -219,7 +244,7 @@ export type CapturedImage = {
 }
 
 export type LoadedHead = Pick<CapturedImage, 'version' | 'time' | 'brokers'> & {
-  readonly table: Pick<CapturedTable, 'rows' | 'free' | 'lists'>
+  readonly table: Omit<CapturedTable, 'pages'>
 }
 
 /** Where a name is, or belongs, in a sorted list. */

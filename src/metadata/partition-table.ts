@@ -1,7 +1,8 @@
 import { assert } from '../base/assert.ts'
+import { canonical } from './canonical.ts'
 import { PAGE_ROWS, PartitionPage, pageOf, rowInPage } from './partition-page.ts'
 import { type CapturedLists, ReplicaLists } from './replica-lists.ts'
-import { bitOf, type Replication } from './replication.ts'
+import type { Reassignment, Replication } from './replication.ts'
 import { type RowHash, RowHasher } from './state-hash.ts'
 
 export type Partition = Replication & {
@@ -26,6 +27,8 @@ export class PartitionTable {
   #pages: PartitionPage[] = []
   #lists = new ReplicaLists()
   #free: number[] = []
+  /** Few partitions are being moved at any time. */
+  #reassignments = new Map<number, Reassignment>()
   #rows = 0
   #count = 0
 
@@ -44,6 +47,7 @@ export class PartitionTable {
     page.ints.replicas[at] = this.#lists.intern(partition.replicas)
     page.createdAt[at] = partition.createdAt
     write(page, at, partition)
+    this.#setReassignment(row, partition.reassignment)
     this.#count += 1
     return row
   }
@@ -55,11 +59,12 @@ export class PartitionTable {
     this.#lists.release(page.ints.replicas[at]!)
     page.ints.replicas[at] = NOBODY
     page.topicIds[at] = ''
+    this.#reassignments.delete(row)
     this.#free.push(row)
     this.#count -= 1
   }
 
-  /** Replaces what may change of a partition: replica lists change with reassignments only, ids never. */
+  /** Replaces what may change of a partition: everything but its key. */
   update(row: number, partition: Partition): void {
     const page = this.#writable(row)
     const at = rowInPage(row)
@@ -67,7 +72,19 @@ export class PartitionTable {
       page.topicIds[at] === partition.topicId && page.ints.partition[at] === partition.id,
       'a row keeps its key',
     )
+    const list = page.ints.replicas[at]!
+    if (this.#lists.at(list) !== partition.replicas) {
+      // Interned first: a list that both have keeps its id.
+      page.ints.replicas[at] = this.#lists.intern(partition.replicas)
+      this.#lists.release(list)
+    }
+    this.#setReassignment(row, partition.reassignment)
     write(page, at, partition)
+  }
+
+  #setReassignment(row: number, reassignment: Reassignment | null): void {
+    if (reassignment === null) this.#reassignments.delete(row)
+    else this.#reassignments.set(row, reassignment)
   }
 
   #writable(row: number): PartitionPage {
@@ -89,6 +106,7 @@ export class PartitionTable {
       leaderEpoch: ints.leaderEpoch[at]!,
       partitionEpoch: ints.partitionEpoch[at]!,
       replicas: this.#lists.at(ints.replicas[at]!),
+      reassignment: this.#reassignments.get(row) ?? null,
       isr: ints.isr[at]!,
       elr: ints.elr[at]!,
       lastKnownLeader: orNull(ints.lastKnownLeader[at]!),
@@ -112,9 +130,26 @@ export class PartitionTable {
     return rows
   }
 
-  hasReplicaOn(row: number, brokerId: number): boolean {
-    const list = this.#pages[pageOf(row)]!.ints.replicas[rowInPage(row)]!
-    return bitOf(this.#lists.at(list), brokerId) !== 0
+  /** In no order. */
+  reassignedRows(): number[] {
+    return [...this.#reassignments.keys()]
+  }
+
+  /** Rows that are not led by their first replica although it is in the ISR, at most `max`: one pass over three columns. */
+  rowsLedByOthers(max: number): number[] {
+    const first = this.#lists.firstMembers()
+    const rows: number[] = []
+    for (const [number, { ints }] of this.#pages.entries()) {
+      const from = number * PAGE_ROWS
+      const end = Math.min(PAGE_ROWS, this.#rows - from)
+      for (let at = 0; at < end; at++) {
+        const list = ints.replicas[at]!
+        if (list < 0 || (ints.isr[at]! & 1) === 0 || ints.leader[at] === first[list]) continue
+        rows.push(from + at)
+        if (rows.length === max) return rows
+      }
+    }
+    return rows
   }
 
   /** Leader and replica counts of every broker that has any. */
@@ -143,6 +178,8 @@ export class PartitionTable {
     hasher.number(ints.leader[at]!).number(ints.leaderEpoch[at]!).number(ints.partitionEpoch[at]!)
     hasher.number(ints.isr[at]!).number(ints.elr[at]!).number(ints.lastKnownLeader[at]!)
     for (const replica of this.#lists.at(ints.replicas[at]!)) hasher.number(replica)
+    const moving = this.#reassignments.get(row)
+    if (moving !== undefined) hasher.text(canonical(moving))
     return hasher.number(createdAt[at]!).number(modifiedAt[at]!).finish()
   }
 
@@ -156,7 +193,13 @@ export class PartitionTable {
   /** The table as it is now, for one writer at a time; `release` it when it is written. */
   capture(): CapturedTable {
     for (const page of this.#pages) page.shared = true
-    return { rows: this.#rows, free: [...this.#free], lists: this.#lists.capture(), pages: [...this.#pages] }
+    return {
+      rows: this.#rows,
+      free: [...this.#free],
+      lists: this.#lists.capture(),
+      reassignments: [...this.#reassignments],
+      pages: [...this.#pages],
+    }
   }
 
   release({ pages }: CapturedTable): void {
@@ -164,12 +207,13 @@ export class PartitionTable {
   }
 
   /** Begins to fill this table, which is empty, with a captured one. */
-  load({ rows, free, lists }: Pick<CapturedTable, 'rows' | 'free' | 'lists'>): void {
+  load({ rows, free, lists, reassignments }: Omit<CapturedTable, 'pages'>): void {
     assert(this.#rows === 0, 'only an empty table is filled')
     this.#rows = rows
     this.#free = [...free]
     this.#count = rows - free.length
     this.#lists = ReplicaLists.from(lists)
+    this.#reassignments = new Map(reassignments)
   }
 
   /** Pages come in order. The topics of their rows are told one by one, with {@link assignTopic}. */
@@ -187,6 +231,7 @@ export type CapturedTable = {
   readonly rows: number
   readonly free: readonly number[]
   readonly lists: CapturedLists
+  readonly reassignments: readonly (readonly [row: number, reassignment: Reassignment])[]
   readonly pages: readonly PartitionPage[]
 }
 

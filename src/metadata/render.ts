@@ -1,7 +1,8 @@
 import { type Broker, registrationOf } from './broker.ts'
 import type { Image } from './image.ts'
 import type { Partition } from './partition-table.ts'
-import { bitOf, maskOf, membersOf } from './replication.ts'
+import { removingReplicas } from './reassignment.ts'
+import { maskOf, membersOf } from './replication.ts'
 import type { Topic } from './topic.ts'
 
 /** The image as the REST contract shows it. Complete: `readImage` builds an equal image from it. */
@@ -22,11 +23,18 @@ export function renderPartition(image: Image, partition: Partition) {
     elr: membersOf(replicas, partition.elr),
     lastKnownLeader,
     offlineReplicas: replicas.filter(brokerId => !image.isActive(brokerId)),
-    addingReplicas: [] as number[],
-    removingReplicas: [] as number[],
+    addingReplicas: membersOf(replicas, partition.reassignment?.adding ?? 0),
+    removingReplicas: removingReplicas(partition),
+    reassignment: reassignmentView(partition),
     createdAt,
     modifiedAt,
   }
+}
+
+function reassignmentView({ reassignment }: Partition) {
+  if (reassignment === null) return null
+  const { target, cause, startedAt } = reassignment
+  return { target: [...target], cause, startedAt }
 }
 
 export function renderTopic(image: Image, topic: Topic) {
@@ -71,14 +79,16 @@ export function readImage(image: Image, view: ImageView): void {
 
 /** Fields in their one order, without what a newer release may have added. */
 function brokerOf(broker: Broker): Broker {
-  const { status, statusReason, brokerEpoch, registeredAt, modifiedAt } = broker
-  return { ...registrationOf(broker), status, statusReason, brokerEpoch, registeredAt, modifiedAt }
+  const { status, statusReason, statusSince, drain, brokerEpoch, registeredAt, modifiedAt } = broker
+  const state = { status, statusReason, statusSince, drain, brokerEpoch, registeredAt, modifiedAt }
+  return { ...registrationOf(broker), ...state }
 }
 
 function partitionOf(topicId: string, view: PartitionView): Partition {
   const { id, leader, leaderEpoch, partitionEpoch, replicas, lastKnownLeader, createdAt, modifiedAt } = view
   const isr = maskOf(replicas, brokerId => view.isr.includes(brokerId))
-  const elr = view.elr.reduce((mask, brokerId) => mask | bitOf(replicas, brokerId), 0)
+  const elr = maskOf(replicas, brokerId => view.elr.includes(brokerId))
+  const adding = maskOf(replicas, brokerId => view.addingReplicas.includes(brokerId))
   return {
     topicId,
     id,
@@ -86,6 +96,7 @@ function partitionOf(topicId: string, view: PartitionView): Partition {
     leaderEpoch,
     partitionEpoch,
     replicas,
+    reassignment: view.reassignment === null ? null : { ...view.reassignment, adding },
     isr,
     elr,
     lastKnownLeader,

@@ -51,6 +51,11 @@ export class ReplicaLists {
     return this.#lists[id]!
   }
 
+  /** For each list id, the preferred leader. */
+  firstMembers(): Int32Array {
+    return Int32Array.from(this.#lists, list => list[0] ?? -1)
+  }
+
   /** For each list id, 1 if the broker is in the list. */
   listsWith(brokerId: number): Uint8Array {
     return Uint8Array.from(this.#lists, list => (list.includes(brokerId) ? 1 : 0))

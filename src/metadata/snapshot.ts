@@ -10,7 +10,7 @@ import type { Topic } from './topic.ts'
  *
  * | byte | what | how many |
  * |---|---|---|
- * | 1 | head: version, time, state hash, brokers, replica lists, free rows (JSON) | 1 |
+ * | 1 | head: version, time, state hash, brokers, replica lists, free rows, reassignments (JSON) | 1 |
  * | 2 | a page of the partition table: its columns as they lie in memory | one per page, in order |
  * | 3 | topics (JSON), with the rows of their partitions | any |
  * | 4 | names of all topics, sorted (JSON) | any |
@@ -27,7 +27,7 @@ const NAMES = 4
 const KEYS = 5
 const END = 6
 
-const FORMAT = 1
+const FORMAT = 2
 const TOPICS_PER_PIECE = 256
 const NAMES_PER_PIECE = 4096
 const KEYS_PER_PIECE = 512
@@ -60,9 +60,10 @@ function* imagePieces({
   names,
   table,
 }: CapturedImage): Generator<Uint8Array> {
-  const { rows, free, lists } = table
-  yield json(HEAD, { format: FORMAT, version, time, stateHash, brokers, table: { rows, free, lists } })
-  for (const [i, page] of table.pages.entries()) yield piece(PAGE, page.encode(rowsOfPage(rows, i)))
+  const { pages, ...head } = table
+  const { rows } = head
+  yield json(HEAD, { format: FORMAT, version, time, stateHash, brokers, table: head })
+  for (const [i, page] of pages.entries()) yield piece(PAGE, page.encode(rowsOfPage(rows, i)))
   for (const part of parts(topics, TOPICS_PER_PIECE)) yield json(TOPICS, part.map(packTopic))
   for (const part of parts(names, NAMES_PER_PIECE)) yield json(NAMES, part)
 }

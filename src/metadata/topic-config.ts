@@ -48,11 +48,8 @@ function checkChoice(key: string, value: string, rule: Choice): { value: string 
   return { fault: `${key} is ${JSON.stringify(value)}; expected one of ${rule.choices.join(', ')}${several}` }
 }
 
-export function minInsyncReplicas(
-  config: Readonly<Record<string, string>>,
-  replicationFactor: number,
-): number {
-  return Math.min(Number(config['min.insync.replicas'] ?? 1), replicationFactor)
+export function minInsyncReplicas(config: Readonly<Record<string, string>>): number {
+  return Number(config['min.insync.replicas'] ?? 1)
 }
 
 export function uncleanElectionAllowed(config: Readonly<Record<string, string>>): boolean {

@@ -54,7 +54,7 @@ export function newPartition(
   replicas: readonly number[],
   time: number,
 ): Partition {
-  const state = newReplication(replicas, image.isActive)
+  const state = newReplication(replicas, image)
   return { ...state, topicId, id, leaderEpoch: 0, partitionEpoch: 0, createdAt: time, modifiedAt: time }
 }
 
@@ -78,7 +78,7 @@ export function assignmentFault(
   return null
 }
 
-function replicasFault(
+export function replicasFault(
   image: Image,
   replicas: readonly number[],
   replicationFactor: number,

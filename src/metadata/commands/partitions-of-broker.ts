@@ -1,9 +1,10 @@
-import type { Broker } from '../broker.ts'
+import { type Broker, isActiveStatus } from '../broker.ts'
 import type { Change } from '../change.ts'
 import type { Moment } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
-import { elect, type Replication, type Rules, sameReplication, withoutReplica } from '../replication.ts'
+import { cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
+import { type Replication, type Rules, sameReplication, settle, withoutReplica } from '../replication.ts'
 import { minInsyncReplicas, uncleanElectionAllowed } from '../topic-config.ts'
 
 /**
@@ -13,19 +14,30 @@ import { minInsyncReplicas, uncleanElectionAllowed } from '../topic-config.ts'
  */
 export function brokerLeaves(image: Image, broker: Broker, lostData: boolean, moment: Moment): Change[] {
   const { brokerId } = broker
-  const active = broker.status === 'ONLINE'
-  const isActive = (id: number): boolean => (id === brokerId ? active : image.isActive(id))
+  const active = isActiveStatus(broker.status)
+  const brokers = withBroker(image, broker)
   return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition => {
     const left = active && !lostData ? partition : withoutBroker(image, partition, brokerId, lostData, moment)
-    return active ? revised(left, elect(left, rulesFor(image, left, isActive)), moment) : left
+    return active ? revised(left, settle(left, rulesFor(image, left, brokers)), moment) : left
   })
 }
 
-/** The broker is gone for good: whatever its replicas held cannot be counted on. */
+/**
+ * The broker is gone for good: whatever its replicas held cannot be counted on, and moves that would bring replicas to it
+ * end.
+ */
 export function brokerRemoved(image: Image, brokerId: number, moment: Moment): Change[] {
-  return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition =>
-    withoutBroker(image, partition, brokerId, true, moment),
-  )
+  return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition => {
+    const left = withoutBroker(image, partition, brokerId, true, moment)
+    const { reassignment } = left
+    if (reassignment === null || !reassignment.target.includes(brokerId)) return left
+    if (!keepsData(left, originalReplicas(left))) return left
+    const brokers = {
+      isActive: (id: number) => id !== brokerId && image.isActive(id),
+      isDraining: image.isDraining,
+    }
+    return revised(left, settle(cancelMove(left), rulesFor(image, left, brokers)), moment)
+  })
 }
 
 function withoutBroker(
@@ -36,8 +48,19 @@ function withoutBroker(
   moment: Moment,
 ): Partition {
   const isActive = (id: number): boolean => id !== brokerId && image.isActive(id)
-  const rules = rulesFor(image, partition, isActive)
+  const rules = rulesFor(image, partition, { isActive, isDraining: image.isDraining })
   return revised(partition, withoutReplica(partition, brokerId, lostData, rules), moment)
+}
+
+type Brokers = Pick<Rules, 'isActive' | 'isDraining'>
+
+/** The brokers of the image, one of them as it will be. */
+function withBroker(image: Image, broker: Broker): Brokers {
+  const { brokerId, status } = broker
+  return {
+    isActive: id => (id === brokerId ? isActiveStatus(status) : image.isActive(id)),
+    isDraining: id => (id === brokerId ? status === 'DRAINING' : image.isDraining(id)),
+  }
 }
 
 /** A change for each of the rows whose partition does not stay the same object. */
@@ -55,32 +78,36 @@ export function changedPartitions(
   return changes
 }
 
-export function rulesFor(image: Image, partition: Partition, isActive: Rules['isActive']): Rules {
-  return rulesOf(image.topicById(partition.topicId)!.config, partition.replicas.length, isActive)
+export function rulesFor(image: Image, { topicId }: Partition, brokers: Brokers): Rules {
+  return rulesOf(image.topicById(topicId)!.config, brokers)
 }
 
-export function rulesOf(
-  config: Readonly<Record<string, string>>,
-  replicationFactor: number,
-  isActive: Rules['isActive'],
-): Rules {
-  const minIsr = minInsyncReplicas(config, replicationFactor)
-  return { minIsr, unclean: uncleanElectionAllowed(config), isActive }
+export function rulesOf(config: Readonly<Record<string, string>>, { isActive, isDraining }: Brokers): Rules {
+  return {
+    minIsr: minInsyncReplicas(config),
+    unclean: uncleanElectionAllowed(config),
+    isActive,
+    isDraining,
+  }
 }
 
 /**
- * Epochs as Kafka's: the leader epoch grows with every change of leader (to none as well), the partition's with any.
- * Nothing changed: the same object.
+ * Epochs as Kafka's: the leader epoch grows with every change of leader (to none as well) and whenever a replica is
+ * removed, the partition's with any. Nothing changed: the same object.
  */
 export function revised(before: Partition, after: Replication, { time }: Moment): Partition {
   if (sameReplication(before, after)) return before
+  const newLeaderEpoch =
+    after.leader !== before.leader || before.replicas.some(id => !after.replicas.includes(id))
   return {
     ...before,
+    replicas: after.replicas,
+    reassignment: after.reassignment,
     leader: after.leader,
     isr: after.isr,
     elr: after.elr,
     lastKnownLeader: after.lastKnownLeader,
-    leaderEpoch: before.leaderEpoch + (after.leader === before.leader ? 0 : 1),
+    leaderEpoch: before.leaderEpoch + (newLeaderEpoch ? 1 : 0),
     partitionEpoch: before.partitionEpoch + 1,
     modifiedAt: time,
   }

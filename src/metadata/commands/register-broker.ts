@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.ts'
-import { type Broker, type BrokerRegistration, registrationOf } from '../broker.ts'
+import { type Broker, type BrokerRegistration, type Drain, registrationOf, withStatus } from '../broker.ts'
 import { canonical } from '../canonical.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
@@ -20,23 +20,26 @@ export function decide(image: Image, command: RegisterBrokerCommand, moment: Mom
   assert(command.brokerId >= 0 && command.brokerId < 2 ** 31, 'broker ids fit the columns of partitions')
   const before = image.broker(command.brokerId)
   if (before !== undefined && isRepeat(before, command)) return repeat(image, before, command, moment)
-  const broker = newBroker(command, moment)
+  const broker = newBroker(command, before?.drain ?? null, moment)
   if (before === undefined)
     return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, false, moment)] }
   const stoppedCleanly = command.previousBrokerEpoch === before.brokerEpoch
   return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, !stoppedCleanly, moment)] }
 }
 
-function newBroker(command: RegisterBrokerCommand, { version, time }: Moment): Broker {
+function newBroker(command: RegisterBrokerCommand, drain: Drain | null, { version, time }: Moment): Broker {
   const plain = command.incarnationId === null
-  return {
+  const broker: Broker = {
     ...registrationOf(command),
-    status: plain ? 'ONLINE' : 'OFFLINE',
-    statusReason: plain ? 'registered' : 'starting: it has not caught up with its registration yet',
+    status: 'OFFLINE',
+    statusReason: 'starting: it has not caught up with its registration yet',
+    statusSince: time,
+    drain,
     brokerEpoch: version,
     registeredAt: time,
     modifiedAt: time,
   }
+  return plain ? withStatus(broker, 'ONLINE', 'registered', time) : broker
 }
 
 /** The same process again. What it says now counts, its epoch stays, and its sign of life revives a plain client. */
@@ -45,12 +48,7 @@ function repeat(image: Image, before: Broker, again: BrokerRegistration, moment:
   const revived = before.incarnationId === null && before.status === 'OFFLINE'
   if (!revived && canonical(amended) === canonical(before)) return { changes: [] }
   if (!revived) return { changes: [{ kind: 'brokerSet', broker: { ...amended, modifiedAt: moment.time } }] }
-  const broker: Broker = {
-    ...amended,
-    status: 'ONLINE',
-    statusReason: 'registered again',
-    modifiedAt: moment.time,
-  }
+  const broker = withStatus(amended, 'ONLINE', 'registered again', moment.time)
   return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, false, moment)] }
 }
 

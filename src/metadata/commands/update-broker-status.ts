@@ -1,4 +1,4 @@
-import type { BrokerStatus } from '../broker.ts'
+import { withStatus } from '../broker.ts'
 import type { Decision, Moment } from '../decision.ts'
 import type { Image } from '../image.ts'
 import { brokerLeaves } from './partitions-of-broker.ts'
@@ -13,7 +13,7 @@ export type UpdateBrokerStatusCommand = {
   readonly time: number
   readonly brokerId: number
   readonly brokerEpoch: number
-  readonly status: BrokerStatus
+  readonly status: 'ONLINE' | 'SHUTTING_DOWN' | 'OFFLINE'
   readonly reason: string
 }
 
@@ -21,7 +21,7 @@ export function decide(image: Image, command: UpdateBrokerStatusCommand, moment:
   const before = image.broker(command.brokerId)
   if (before === undefined) return unknownBroker(command.brokerId)
   if (before.brokerEpoch !== command.brokerEpoch) return staleEpoch(before, command.brokerEpoch)
-  if (before.status === command.status) return { changes: [] }
-  const broker = { ...before, status: command.status, statusReason: command.reason, modifiedAt: moment.time }
+  const broker = withStatus(before, command.status, command.reason, moment.time)
+  if (broker.status === before.status) return { changes: [] }
   return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, false, moment)] }
 }

@@ -2,22 +2,23 @@ import type { Change } from '../change.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
-import { bitOf, countOf, type Replication, sameReplication } from '../replication.ts'
+import { bitOf, countOf, minIsrOf, type Replication, settle } from '../replication.ts'
 import { unknownTopic } from './delete-topic.ts'
 import { revised, rulesFor } from './partitions-of-broker.ts'
 import { staleEpoch, unknownBroker } from './register-broker.ts'
 
 /**
- * The leader of partitions sets their ISRs: compare and set with the epochs of broker, leader and partition, and with
- * the broker epoch of each proposed member (KIP-903). Nobody but the current leader can expand an ISR. Each partition
- * succeeds or fails by itself.
+ * ISRs change. The leader of a partition proposes the whole ISR: compare and set with the epochs of broker, leader and
+ * partition, and with the broker epoch of each member (KIP-903); nobody but the current leader can expand an ISR. That a
+ * follower leaves can be reported by anyone, for it is always safe. Each partition succeeds or fails by itself.
  */
 export type UpdateISRCommand = {
   readonly type: 'UpdateISRCommand'
   readonly time: number
+  /** Who says so, and its epoch. */
   readonly brokerId: number
   readonly brokerEpoch: number
-  readonly changes: readonly IsrChange[]
+  readonly changes: readonly (IsrChange | IsrRemoval)[]
 }
 
 export type IsrChange = {
@@ -26,6 +27,15 @@ export type IsrChange = {
   readonly leaderEpoch: number
   readonly partitionEpoch: number
   readonly newIsr: readonly { readonly brokerId: number; readonly brokerEpoch: number }[]
+}
+
+export type IsrRemoval = {
+  readonly topic: string
+  readonly partition: number
+  /** The follower that is no longer in sync. */
+  readonly removed: number
+  /** Of the leadership in which it was seen; a report of an earlier one says nothing about this one. */
+  readonly leaderEpoch?: number
 }
 
 export function decide(
@@ -44,17 +54,22 @@ export function decide(
     if (seen.has(row)) return reject('INVALID_REQUEST', `partition ${nameOf(change)} is named twice`)
     seen.add(row)
     const partition = image.partition(row)
-    const fault = epochFault(partition, brokerId, change) ?? isrFault(image, partition, change)
+    const fault =
+      'removed' in change
+        ? removalFault(partition, change)
+        : (epochFault(partition, brokerId, change) ?? isrFault(image, partition, change))
     if (fault !== null) return fault
-    const after = withIsr(image, partition, change)
-    if (!sameReplication(partition, after))
-      planned.push({ kind: 'partitionChanged', row, partition: revised(partition, after, moment) })
+    const after = revised(partition, underIsr(image, partition, isrMask(partition, change)), moment)
+    if (after !== partition) planned.push({ kind: 'partitionChanged', row, partition: after })
     return null
   })
   return { changes: planned, results }
 }
 
-function unknownPartition(image: Image, { topic, partition }: IsrChange): Rejection {
+export function unknownPartition(
+  image: Image,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+): Rejection {
   if (image.topic(topic) === undefined) return unknownTopic(topic)
   return reject('UNKNOWN_PARTITION', `topic ${topic} has no partition ${partition}`)
 }
@@ -96,7 +111,7 @@ function isrFault(image: Image, { replicas, leader }: Partition, change: IsrChan
     return wrong(`broker ${stranger} holds no replica; replicas are ${replicas.join(', ')}`)
   for (const { brokerId, brokerEpoch } of change.newIsr) {
     const broker = image.broker(brokerId)
-    if (broker?.status === 'ONLINE' && broker.brokerEpoch === brokerEpoch) continue
+    if (image.isActive(brokerId) && broker?.brokerEpoch === brokerEpoch) continue
     const is = broker === undefined ? 'not registered' : `${broker.status} with epoch ${broker.brokerEpoch}`
     return reject(
       'INELIGIBLE_REPLICA',
@@ -106,14 +121,29 @@ function isrFault(image: Image, { replicas, leader }: Partition, change: IsrChan
   return null
 }
 
-/** Who leaves while the ISR falls below its minimum still holds every committed record: the ELR (KIP-966). */
-function withIsr(image: Image, before: Partition, { newIsr }: IsrChange): Replication {
-  const isr = newIsr.reduce((mask, { brokerId }) => mask | bitOf(before.replicas, brokerId), 0)
-  const { minIsr } = rulesFor(image, before, image.isActive)
-  const elr = countOf(isr) < minIsr ? (before.elr | before.isr) & ~isr : 0
-  return { ...before, isr, elr }
+function removalFault({ leader, leaderEpoch }: Partition, change: IsrRemoval): Rejection | null {
+  const at = `partition ${nameOf(change)}`
+  if (change.removed === leader)
+    return reject('INVALID_REQUEST', `${at}: broker ${leader} leads it, and cannot leave its ISR`)
+  if (change.leaderEpoch === undefined || change.leaderEpoch === leaderEpoch) return null
+  return reject(
+    'FENCED_LEADER_EPOCH',
+    `${at}: leader epoch is ${leaderEpoch}, the report is of ${change.leaderEpoch}`,
+  )
 }
 
-function nameOf({ topic, partition }: IsrChange): string {
+function isrMask({ replicas, isr }: Partition, change: IsrChange | IsrRemoval): number {
+  if ('removed' in change) return isr & ~bitOf(replicas, change.removed)
+  return change.newIsr.reduce((mask, { brokerId }) => mask | bitOf(replicas, brokerId), 0)
+}
+
+/** Who leaves while the ISR falls below its minimum still holds every committed record: the ELR (KIP-966). */
+function underIsr(image: Image, before: Partition, isr: number): Replication {
+  const rules = rulesFor(image, before, image)
+  const elr = countOf(isr) < minIsrOf(before, rules) ? (before.elr | before.isr) & ~isr : 0
+  return settle({ ...before, isr, elr }, rules)
+}
+
+function nameOf({ topic, partition }: IsrChange | IsrRemoval): string {
   return `${topic}-${partition}`
 }

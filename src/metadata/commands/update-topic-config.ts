@@ -31,8 +31,8 @@ export function decide(image: Image, command: UpdateTopicConfigCommand, moment: 
 }
 
 function underNewConfig(image: Image, before: Topic, after: Topic, moment: Moment): Change[] {
-  const old = rulesOf(before.config, before.replicationFactor, image.isActive)
-  const rules = rulesOf(after.config, after.replicationFactor, image.isActive)
+  const old = rulesOf(before.config, image)
+  const rules = rulesOf(after.config, image)
   if (rules.minIsr === old.minIsr && rules.unclean === old.unclean) return []
   return changedPartitions(image, after.rows, partition =>
     revised(partition, underRules(partition, rules), moment),

@@ -129,6 +129,8 @@ function broker(brokerId: number, status: BrokerStatus): Broker {
     pairedMetadataServiceId: null,
     status,
     statusReason: '',
+    statusSince: 0,
+    drain: null,
     brokerEpoch: 1,
     registeredAt: 0,
     modifiedAt: 0,

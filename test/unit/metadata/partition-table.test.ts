@@ -18,12 +18,18 @@ function somePartition(
     leaderEpoch: chance.between(0, 2 ** 31 - 1),
     partitionEpoch: chance.between(0, 2 ** 31 - 1),
     replicas,
+    reassignment: someReassignment(chance),
     isr: chance.between(0, all),
     elr: chance.between(0, all),
     lastKnownLeader: chance.pick([null, ...replicas]),
     createdAt: chance.between(0, 2 ** 45),
     modifiedAt: chance.between(0, 2 ** 45),
   }
+}
+
+function someReassignment(chance: Chance): Partition['reassignment'] {
+  const target = chance.pick(REPLICA_LISTS)
+  return chance.happens(0.3) ? { target, adding: 1, cause: 'MANUAL', startedAt: chance.between(0, 9) } : null
 }
 
 /** What the table holds, in the plainest way. */
@@ -36,6 +42,15 @@ class Model {
     for (const brokerId of [0, 1, 2, 3, 10, 11, 99])
       assert.deepEqual(table.rowsWithReplicaOn(brokerId), this.#rowsWith(brokerId), `broker ${brokerId}`)
     assert.deepEqual(table.counts(), this.#counts())
+    const moving = [...this.rows].filter(([, { reassignment }]) => reassignment !== null)
+    assert.deepEqual(new Set(table.reassignedRows()), new Set(moving.map(([row]) => row)))
+    const others = [...this.rows].filter(
+      ([, { leader, replicas, isr }]) => (isr & 1) !== 0 && leader !== replicas[0],
+    )
+    assert.deepEqual(
+      table.rowsLedByOthers(1_000),
+      others.map(([row]) => row).sort((a, b) => a - b),
+    )
   }
 
   #rowsWith(brokerId: number): number[] {
@@ -73,8 +88,8 @@ test('the table holds what a map of rows would, through growth and reuse of rows
         assert(!model.rows.has(added), `row ${added} was taken`)
         model.rows.set(added, partition)
       } else if (draw < 0.75) {
-        const { topicId, id, replicas, createdAt } = model.rows.get(row)!
-        const changed = { ...somePartition(chance, serial, replicas), topicId, id, createdAt }
+        const { topicId, id, createdAt } = model.rows.get(row)!
+        const changed = { ...somePartition(chance, serial), topicId, id, createdAt }
         table.update(row, changed)
         model.rows.set(row, changed)
       } else {
@@ -108,6 +123,7 @@ test('every field of a partition is in its hash', () => {
     leaderEpoch: 3,
     partitionEpoch: 4,
     replicas: [2, 3],
+    reassignment: { target: [2, 4], adding: 0, cause: 'MANUAL', startedAt: 7 },
     isr: 0b11,
     elr: 0,
     lastKnownLeader: null,
@@ -213,6 +229,6 @@ test('lists that read alike when joined are different lists', () => {
     rows.map(row => table.at(row).replicas),
     [[1, 23], [12, 3], [123]],
   )
-  assert.equal(table.hasReplicaOn(rows[0]!, 23), true)
-  assert.equal(table.hasReplicaOn(rows[0]!, 3), false)
+  assert.deepEqual(table.rowsWithReplicaOn(23), [rows[0]!])
+  assert.deepEqual(table.rowsWithReplicaOn(3), [rows[1]!])
 })

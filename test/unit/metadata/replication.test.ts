@@ -31,6 +31,7 @@ type Case = {
   readonly what: string
   readonly before: State
   readonly active: readonly number[]
+  readonly draining?: readonly number[]
   readonly minIsr?: number
   readonly unclean?: boolean
   readonly after: State
@@ -38,11 +39,11 @@ type Case = {
 
 function replication({ replicas = [1, 2, 3], leader, isr, elr = [], last = null }: State): Replication {
   const mask = (brokerIds: readonly number[]) => maskOf(replicas, id => brokerIds.includes(id))
-  return { replicas, leader, isr: mask(isr), elr: mask(elr), lastKnownLeader: last }
+  return { replicas, reassignment: null, leader, isr: mask(isr), elr: mask(elr), lastKnownLeader: last }
 }
 
-function rulesOf({ active, minIsr = 1, unclean = false }: Case): Rules {
-  return { minIsr, unclean, isActive: brokerId => active.includes(brokerId) }
+function rulesOf({ active, draining = [], minIsr = 1, unclean = false }: Case): Rules {
+  return { minIsr, unclean, isActive: id => active.includes(id), isDraining: id => draining.includes(id) }
 }
 
 function assertState(
@@ -187,7 +188,7 @@ describe('an election', () => {
 
   test('of a partition that needs none gives back the same state', () => {
     const state = replication({ leader: 1, isr: [1, 2] })
-    const rules = { minIsr: 1, unclean: true, isActive: () => true }
+    const rules = { minIsr: 1, unclean: true, isActive: () => true, isDraining: () => false }
     assert.equal(elect(state, rules), state)
   })
 })
@@ -363,21 +364,18 @@ describe('new rules', () => {
 
 describe('a new partition', () => {
   test('has every active replica in sync, and is led by the first of them', () => {
-    assertState(
-      newReplication([3, 1, 2], brokerId => brokerId !== 3),
-      {
-        replicas: [3, 1, 2],
-        leader: 1,
-        isr: [1, 2],
-      },
-    )
+    assertState(newReplication([3, 1, 2], { isActive: id => id !== 3, isDraining: () => false }), {
+      replicas: [3, 1, 2],
+      leader: 1,
+      isr: [1, 2],
+    })
   })
 
   test('without an active replica has no leader', () => {
-    assertState(
-      newReplication([1, 2, 3], () => false),
-      { leader: null, isr: [] },
-    )
+    assertState(newReplication([1, 2, 3], { isActive: () => false, isDraining: () => false }), {
+      leader: null,
+      isr: [],
+    })
   })
 })
 

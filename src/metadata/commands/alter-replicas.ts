@@ -1,0 +1,117 @@
+import type { Change } from '../change.ts'
+import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
+import type { Image } from '../image.ts'
+import type { Partition } from '../partition-table.ts'
+import { beginMove, cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
+import { REPLICATION_FACTOR_MAX, type ReassignmentCause, settle } from '../replication.ts'
+import type { Topic } from '../topic.ts'
+import { replicasFault } from './create-topic.ts'
+import { revised, rulesFor } from './partitions-of-broker.ts'
+import { unknownPartition } from './update-isr.ts'
+
+/**
+ * Replicas of partitions move to other brokers (KIP-455), or a move is cancelled (`replicas` is null). Those that come are
+ * added at once, the others go when these are in sync. Each partition succeeds or fails by itself. What an operator asks for
+ * takes the place of what the controller is doing by itself; nothing takes the place of what an operator asked for.
+ */
+export type AlterReplicasCommand = {
+  readonly type: 'AlterReplicasCommand'
+  readonly time: number
+  readonly cause: ReassignmentCause
+  readonly changes: readonly ReplicasChange[]
+}
+
+export type ReplicasChange = {
+  readonly topic: string
+  readonly partition: number
+  readonly replicas: readonly number[] | null
+}
+
+export function decide(image: Image, { cause, changes }: AlterReplicasCommand, moment: Moment): Decision {
+  const seen = new Set<number>()
+  const planned: Change[] = []
+  const results = changes.map(change => {
+    const topic = image.topic(change.topic)
+    const row = topic?.rows[change.partition]
+    if (topic === undefined || row === undefined) return unknownPartition(image, change)
+    if (seen.has(row)) return reject('INVALID_REQUEST', `partition ${nameOf(change)} is named twice`)
+    seen.add(row)
+    const before = image.partition(row)
+    const fault = faultOf(image, before, change, cause)
+    if (fault !== null) return fault
+    const moved = altered(before, change.replicas, cause, moment)
+    const partition = revised(before, settle(moved, rulesFor(image, before, image)), moment)
+    if (partition === before) return null
+    planned.push({ kind: 'partitionChanged', row, partition })
+    return null
+  })
+  return { changes: [...planned, ...replicationFactors(image, planned, moment)], results }
+}
+
+function altered(
+  before: Partition,
+  replicas: readonly number[] | null,
+  cause: ReassignmentCause,
+  { time }: Moment,
+): ReturnType<typeof beginMove> {
+  if (replicas === null) return before.reassignment === null ? before : cancelMove(before)
+  const already = (before.reassignment?.target ?? before.replicas).join() === replicas.join()
+  return already ? before : beginMove(before, replicas, { cause, startedAt: time })
+}
+
+function faultOf(
+  image: Image,
+  before: Partition,
+  change: ReplicasChange,
+  cause: ReassignmentCause,
+): Rejection | null {
+  const { replicas } = change
+  const moving = before.reassignment
+  if (replicas === null) {
+    if (moving !== null) return dataFault(before, change, 'the move cannot be cancelled')
+    return reject('NO_REASSIGNMENT_IN_PROGRESS', `partition ${nameOf(change)} is not being moved`)
+  }
+  const fault = replicasFault(image, replicas, replicas.length, change.partition)
+  if (fault !== null) return fault
+  if (new Set([...originalReplicas(before), ...replicas]).size > REPLICATION_FACTOR_MAX)
+    return reject(
+      'INVALID_REPLICA_ASSIGNMENT',
+      `partition ${nameOf(change)}: with those of before these are more than ${REPLICATION_FACTOR_MAX} replicas`,
+    )
+  if (moving === null || moving.target.join() === replicas.join()) return null
+  if (cause === 'MANUAL' && moving.cause !== 'MANUAL')
+    return dataFault(before, change, 'the move under way cannot be given up')
+  return reject(
+    'REASSIGNMENT_IN_PROGRESS',
+    `partition ${nameOf(change)} is being moved to [${moving.target.join(', ')}] (${moving.cause}). Wait for it, or cancel it with ` +
+      `DELETE /api/v1/metadata/reassignments/${change.topic}/${change.partition}.`,
+  )
+}
+
+/** To go back is refused while only replicas that were added hold all records. */
+function dataFault(before: Partition, change: ReplicasChange, what: string): Rejection | null {
+  const kept = [...originalReplicas(before), ...(change.replicas ?? [])]
+  if (keepsData(before, kept)) return null
+  return reject(
+    'INELIGIBLE_REPLICA',
+    `partition ${nameOf(change)}: ${what}: none of the brokers ${originalReplicas(before).join(', ')}, where it was before, is in sync`,
+  )
+}
+
+/** A topic has as many replicas as its first partition will have. */
+function replicationFactors(image: Image, planned: readonly Change[], { time }: Moment): Change[] {
+  const changes: Change[] = []
+  for (const change of planned) {
+    if (change.kind !== 'partitionChanged' || change.partition.id !== 0) continue
+    const topic: Topic = image.topicById(change.partition.topicId)!
+    const { replicas, reassignment } = change.partition
+    const replicationFactor = (reassignment?.target ?? replicas).length
+    if (replicationFactor !== topic.replicationFactor)
+      changes.push({ kind: 'topicChanged', topic: { ...topic, replicationFactor, modifiedAt: time } })
+  }
+  return changes
+}
+
+function nameOf({ topic, partition }: ReplicasChange): string {
+  return `${topic}-${partition}`
+}

@@ -1,0 +1,34 @@
+import type { Broker, Drain } from '../broker.ts'
+import { isActiveStatus, withStatus } from '../broker.ts'
+import type { Decision, Moment } from '../decision.ts'
+import type { Image } from '../image.ts'
+import { brokerLeaves } from './partitions-of-broker.ts'
+import { unknownBroker } from './register-broker.ts'
+
+/**
+ * An operator wants a broker to lead nothing and to get nothing new (DRAIN), and to give away its replicas as well
+ * (DECOMMISSION); null takes that back. What others can lead they lead from this entry on.
+ */
+export type DrainBrokerCommand = {
+  readonly type: 'DrainBrokerCommand'
+  readonly time: number
+  readonly brokerId: number
+  readonly mode: Drain['mode'] | null
+}
+
+export function decide(image: Image, { brokerId, mode }: DrainBrokerCommand, moment: Moment): Decision {
+  const before = image.broker(brokerId)
+  if (before === undefined) return unknownBroker(brokerId)
+  if ((before.drain?.mode ?? null) === mode) return { changes: [] }
+  const broker = marked(before, mode, moment.time)
+  const changes = isActiveStatus(broker.status) ? brokerLeaves(image, broker, false, moment) : []
+  return { changes: [{ kind: 'brokerSet', broker }, ...changes] }
+}
+
+function marked(before: Broker, mode: Drain['mode'] | null, time: number): Broker {
+  const drain = mode === null ? null : { mode, since: time }
+  const broker: Broker = { ...before, drain, modifiedAt: time }
+  if (!isActiveStatus(before.status)) return broker
+  const wanted = mode === 'DECOMMISSION' ? 'being decommissioned' : 'being drained'
+  return withStatus(broker, 'ONLINE', mode === null ? 'no longer drained' : wanted, time)
+}

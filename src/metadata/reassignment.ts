@@ -1,0 +1,71 @@
+import { maskOf, membersOf, type Reassignment, type Replication } from './replication.ts'
+
+/**
+ * Moving the replicas of a partition (KIP-455): those that come are added first, and only when they are in sync do the
+ * others go. At every moment the ISR holds every committed record.
+ */
+export function beginMove(
+  state: Replication,
+  target: readonly number[],
+  { cause, startedAt }: Pick<Reassignment, 'cause' | 'startedAt'>,
+): Replication {
+  const before = originalReplicas(state)
+  const replicas = [...before, ...target.filter(id => !before.includes(id))]
+  const adding = maskOf(replicas, id => !before.includes(id))
+  const moved = withReplicas(state, replicas)
+  return { ...moved, reassignment: { target, adding, cause, startedAt } }
+}
+
+/** Back to the replicas of before. */
+export function cancelMove(state: Replication): Replication {
+  return { ...withReplicas(state, originalReplicas(state)), reassignment: null }
+}
+
+/** The replicas that there were before anything moved. */
+export function originalReplicas({ replicas, reassignment }: Replication): readonly number[] {
+  return reassignment === null ? replicas : membersOf(replicas, ~reassignment.adding)
+}
+
+export function removingReplicas({ replicas, reassignment }: Replication): number[] {
+  return reassignment === null ? [] : replicas.filter(id => !reassignment.target.includes(id))
+}
+
+/**
+ * Were the replicas `list` all that is left, would a record be lost that only others have? It would when the ISR has
+ * members, and none of them is in the list.
+ */
+export function keepsData({ replicas, isr }: Replication, list: readonly number[]): boolean {
+  return isr === 0 || membersOf(replicas, isr).some(id => list.includes(id))
+}
+
+/**
+ * The move is done when all of the target is in the ISR; or when those that were added are, and those that go are neither
+ * in the ISR nor eligible, so that nothing is lost with them (a dead broker is replaced although a third one is away).
+ */
+export function withMoveDone(state: Replication): Replication {
+  const { replicas, reassignment, isr, elr } = state
+  if (reassignment === null) return state
+  const target = maskOf(replicas, id => reassignment.target.includes(id))
+  const added = reassignment.adding & target
+  const othersHoldNothing = ((isr | elr) & ~target) === 0
+  const done =
+    (isr & target) === target || ((isr & added) === added && (isr & target) !== 0 && othersHoldNothing)
+  return done ? { ...withReplicas(state, reassignment.target), reassignment: null } : state
+}
+
+/** The same partition on other replicas: who is in neither list is forgotten. */
+function withReplicas(state: Replication, replicas: readonly number[]): Replication {
+  const carry = (mask: number): number => {
+    const members = membersOf(state.replicas, mask)
+    return maskOf(replicas, id => members.includes(id))
+  }
+  const { leader, lastKnownLeader } = state
+  return {
+    ...state,
+    replicas,
+    isr: carry(state.isr),
+    elr: carry(state.elr),
+    leader: leader !== null && replicas.includes(leader) ? leader : null,
+    lastKnownLeader: lastKnownLeader !== null && replicas.includes(lastKnownLeader) ? lastKnownLeader : null,
+  }
+}
