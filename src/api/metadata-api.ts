@@ -9,8 +9,13 @@ import { cluster } from './metadata/cluster.ts'
 import { controller } from './metadata/controller.ts'
 import { createTopic } from './metadata/create-topic.ts'
 import { deleteTopic } from './metadata/delete-topic.ts'
+import { drain } from './metadata/drain.ts'
+import { elections } from './metadata/elections.ts'
 import { heartbeat } from './metadata/heartbeat.ts'
+import { isrStatusBatch } from './metadata/isr-status-batch.ts'
 import { partitions } from './metadata/partitions.ts'
+import { reassignments } from './metadata/reassignments.ts'
+import { storageControllerHeartbeat } from './metadata/storage-controller-heartbeat.ts'
 import { sync } from './metadata/sync.ts'
 import { topics } from './metadata/topics.ts'
 import { updateTopic } from './metadata/update-topic.ts'
@@ -35,7 +40,12 @@ const METADATA = [
   partitions,
   alterPartitions,
   brokers,
+  drain,
+  elections,
+  reassignments,
   heartbeat,
+  storageControllerHeartbeat,
+  isrStatusBatch,
   sync,
 ]
 const RAFT = [vote, append, snapshot, timeoutNow, status, members, transfer]

@@ -34,3 +34,14 @@ export function problemOf(error: unknown): Problem {
 export function bodyOf({ code, message, details }: Problem) {
   return { error: { code, message, ...(details === undefined ? {} : { details }) } }
 }
+
+/** Why one part of a request was refused, as it is shown beside the parts that were not. */
+export function errorOf({
+  rejected: code,
+  message,
+}: {
+  readonly rejected: ErrorCode
+  readonly message: string
+}) {
+  return { code, message }
+}

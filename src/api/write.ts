@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { DmqError } from '../base/errors.ts'
-import type { Write } from '../controller/controller.ts'
+import type { Write } from '../controller/proposer.ts'
 import { fingerprint } from '../io/fingerprint.ts'
 import type { Context } from './context.ts'
 

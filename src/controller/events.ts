@@ -2,6 +2,11 @@
 export type ControllerEvents = {
   brokerRegistered(event: { brokerId: number; host: string; port: number; brokerEpoch: number }): void
   brokerStatus(event: { brokerId: number; status: string; reason: string; partitionsMoved: number }): void
+  brokerDrained(event: { brokerId: number; mode: 'DRAIN' | 'DECOMMISSION' | null }): void
+  /** Most brokers were lost at the same moment: this node may be the one that is cut off. */
+  manyLost(event: { brokerIds: readonly number[] }): void
+  leadersElected(event: { electionType: string; partitions: number }): void
+  replicasAltered(event: { cause: string; partitions: number }): void
   brokerUnregistered(event: { brokerId: number }): void
   topicCreated(event: { topic: string; partitions: number; replicationFactor: number }): void
   topicDeleted(event: { topic: string }): void

@@ -25,6 +25,12 @@ export function tell(
       const partitionsMoved = changes.filter(change => change.kind === 'partitionChanged').length
       return events.brokerStatus({ brokerId, status, reason, partitionsMoved })
     }
+    case 'DrainBrokerCommand':
+      return events.brokerDrained({ brokerId: command.brokerId, mode: command.mode })
+    case 'ElectLeadersCommand':
+      return events.leadersElected({ electionType: command.electionType, partitions: changes.length })
+    case 'AlterReplicasCommand':
+      return events.replicasAltered({ cause: command.cause, partitions: changes.length })
     case 'UnregisterBrokerCommand':
       return events.brokerUnregistered({ brokerId: command.brokerId })
     case 'CreateTopicCommand': {

@@ -11,7 +11,13 @@ export function isActiveStatus(status: BrokerStatus): boolean {
 }
 
 /** DRAIN: leaderships go. DECOMMISSION: replicas go as well. It outlasts restarts of the broker. */
-export type Drain = { readonly mode: 'DRAIN' | 'DECOMMISSION'; readonly since: number }
+export type Drain = {
+  readonly mode: 'DRAIN' | 'DECOMMISSION'
+  readonly since: number
+  /** What it led and held when that began. */
+  readonly leaders: number
+  readonly replicas: number
+}
 
 export type Listener = { readonly name: string; readonly host: string; readonly port: number }
 

@@ -97,22 +97,30 @@ export class Image implements WritableImage {
   }
 
   /** Partitions whose replicas are being moved, by topic and id. */
-  reassignments(): { readonly topic: Topic; readonly partition: Partition }[] {
-    const moving = this.#partitions.reassignedRows().map(row => this.#partitions.at(row))
-    return moving
-      .map(partition => ({ topic: this.#topicsById.get(partition.topicId)!, partition }))
-      .sort((a, b) =>
-        a.topic.name === b.topic.name
-          ? a.partition.id - b.partition.id
-          : a.topic.name < b.topic.name
-            ? -1
-            : 1,
-      )
+  reassignments(): TopicPartition[] {
+    return this.#partitions
+      .reassignedRows()
+      .map(row => this.#named(row))
+      .sort(byName)
   }
 
-  /** Rows whose first replica could lead, and does not; at most `max`. */
-  rowsLedByOthers(max: number): number[] {
-    return this.#partitions.rowsLedByOthers(max)
+  /** Partitions whose first replica could lead, and does not; at most `max`. */
+  partitionsLedByOthers(max: number, mayLead: (brokerId: number) => boolean): TopicPartition[] {
+    const rows = this.#partitions.rowsLedByOthers(max, mayLead)
+    return rows.map(row => this.#named(row))
+  }
+
+  /** In the order of topic names: nodes number their rows differently, but give the same answers. */
+  partitionsWithReplicaOn(brokerId: number): TopicPartition[] {
+    return this.#partitions
+      .rowsWithReplicaOn(brokerId)
+      .map(row => this.#named(row))
+      .sort(byName)
+  }
+
+  #named(row: number): TopicPartition {
+    const partition = this.#partitions.at(row)
+    return { topic: this.#topicsById.get(partition.topicId)!, partition }
   }
 
   rowsWithReplicaOn(brokerId: number): number[] {
@@ -231,6 +239,13 @@ export class Image implements WritableImage {
     this.#topicsById.set(topic.id, topic)
     this.#hash.add(hashTopic(topic))
   }
+}
+
+export type TopicPartition = { readonly topic: Topic; readonly partition: Partition }
+
+function byName(a: TopicPartition, b: TopicPartition): number {
+  if (a.topic.name === b.topic.name) return a.partition.id - b.partition.id
+  return a.topic.name < b.topic.name ? -1 : 1
 }
 
 export type CapturedImage = {

@@ -135,16 +135,20 @@ export class PartitionTable {
     return [...this.#reassignments.keys()]
   }
 
-  /** Rows that are not led by their first replica although it is in the ISR, at most `max`: one pass over three columns. */
-  rowsLedByOthers(max: number): number[] {
-    const first = this.#lists.firstMembers()
+  /**
+   * Rows that are led by another than their first replica although it is in the ISR and may lead; at most `max`. One pass
+   * over three columns.
+   */
+  rowsLedByOthers(max: number, mayLead: (brokerId: number) => boolean): number[] {
+    const first = this.#lists.firstMembers(mayLead)
     const rows: number[] = []
     for (const [number, { ints }] of this.#pages.entries()) {
       const from = number * PAGE_ROWS
       const end = Math.min(PAGE_ROWS, this.#rows - from)
       for (let at = 0; at < end; at++) {
         const list = ints.replicas[at]!
-        if (list < 0 || (ints.isr[at]! & 1) === 0 || ints.leader[at] === first[list]) continue
+        if (list < 0 || (ints.isr[at]! & 1) === 0 || first[list] === NOBODY) continue
+        if (ints.leader[at] === first[list] || this.#reassignments.has(from + at)) continue
         rows.push(from + at)
         if (rows.length === max) return rows
       }

@@ -51,9 +51,9 @@ export class ReplicaLists {
     return this.#lists[id]!
   }
 
-  /** For each list id, the preferred leader. */
-  firstMembers(): Int32Array {
-    return Int32Array.from(this.#lists, list => list[0] ?? -1)
+  /** For each list id, its first broker; -1 where that one may not lead. */
+  firstMembers(mayLead: (brokerId: number) => boolean): Int32Array {
+    return Int32Array.from(this.#lists, ([first]) => (first !== undefined && mayLead(first) ? first : -1))
   }
 
   /** For each list id, 1 if the broker is in the list. */

@@ -103,6 +103,32 @@ export function controllerStory(log: Log): ControllerEvents {
       const name = event.status === 'ONLINE' ? 'broker.online' : 'brokerLost'
       log('info', name, `broker ${event.brokerId} is ${event.status}: ${event.reason}${moved}`, event)
     },
+    brokerDrained: ({ brokerId, mode }) => {
+      const what =
+        mode === null ? 'is no longer drained' : `is to be ${mode === 'DRAIN' ? 'drained' : 'decommissioned'}`
+      log('info', 'broker.drain', `broker ${brokerId} ${what}`, { brokerId, mode })
+    },
+    manyLost: event =>
+      log(
+        'warn',
+        'peer.lost',
+        `brokers ${event.brokerIds.join(', ')} were lost at the same moment: this node may be cut off; only their sessions count`,
+        event,
+      ),
+    leadersElected: event =>
+      log(
+        'info',
+        'topic.leaders',
+        `${event.partitions} partitions have a new leader (${event.electionType.toLowerCase()} election)`,
+        event,
+      ),
+    replicasAltered: event =>
+      log(
+        'info',
+        'topic.replicas',
+        `the replicas of ${event.partitions} partitions move (${event.cause.toLowerCase()})`,
+        event,
+      ),
     brokerUnregistered: event =>
       log('info', 'brokerLost.unregistered', `broker ${event.brokerId} was removed`, event),
     topicCreated(event) {

@@ -79,7 +79,12 @@ export async function startMetadataServer(
   const { consensus, replica } = node
   const url = self.url
   const controller = new Controller(
-    { nodeId: self.id, url, sessionTimeoutMs: options.sessionTimeoutMs! },
+    {
+      nodeId: self.id,
+      url,
+      sessionTimeoutMs: options.sessionTimeoutMs!,
+      leaderBalanceDelayMs: options.leaderBalanceDelayMs!,
+    },
     { consensus, replica, clock: nodeClock, random: nodeRandom, key, http, events: controllerStory(log) },
   )
   const configured = new Map(services.metadata.map(service => [service.id, service.url]))

@@ -130,6 +130,13 @@ export const OPTIONS = {
     'pause between heartbeats of a storage node',
     { ...MS, min: 20, default: 1_000 },
   ),
+  leaderBalanceDelayMs: spec(
+    'leader.balance-delay-ms',
+    'leader-balance-delay-ms',
+    'integer',
+    'how long a storage node is ONLINE before the leaderships it is preferred for go back to it; 0: never by themselves',
+    { min: 0, max: 86_400_000, default: 10_000 },
+  ),
   logLevel: spec(
     'log.level',
     'log-level',

@@ -78,12 +78,15 @@ const PARTITION = [
   'modifiedAt',
   'offlineReplicas',
   'partitionEpoch',
+  'reassignment',
   'removingReplicas',
   'replicas',
 ]
 const BROKER = [
   'brokerEpoch',
   'brokerId',
+  'drain',
+  'health',
   'host',
   'incarnationId',
   'lastHeartbeatAt',
@@ -98,6 +101,7 @@ const BROKER = [
   'resources',
   'status',
   'statusReason',
+  'statusSince',
 ]
 
 // Everywhere.
@@ -579,6 +583,7 @@ test('a broker with an incarnation is fenced until its heartbeats, with its epoc
     'brokerStatus',
     'controllerTerm',
     'currentVersion',
+    'expandIsr',
     'instructions',
     'timestamp',
   ])
@@ -623,7 +628,7 @@ test('a broker that holds replicas is not removed, except by force while it is O
     assert.deepEqual(refused.body.error.details, { brokerId: 42, replicas: 2, partitions })
   }
   assert.deepEqual((await at(controller, 'GET', '/brokers/42')).body.replicas, 2)
-  const stopping = await write('POST', '/heartbeat/42', { ...beat, wantShutdown: true })
+  const stopping = await write('POST', '/heartbeat/42', { ...beat, wantFence: true })
   assert.equal(stopping.body.brokerStatus, 'OFFLINE')
   const leaderless = await at(controller, 'GET', `/topics/${topicName}/partitions/0/leader`)
   assertError(leaderless, 'LEADER_NOT_AVAILABLE')
@@ -778,6 +783,17 @@ const BUILT = [
   'GET /api/v1/metadata/brokers/{brokerId}',
   'DELETE /api/v1/metadata/brokers/{brokerId}',
   'POST /api/v1/metadata/heartbeat/{brokerId}',
+  'POST /api/v1/metadata/brokers/{brokerId}/drain',
+  'DELETE /api/v1/metadata/brokers/{brokerId}/drain',
+  'POST /api/v1/metadata/brokers/{brokerId}/decommission',
+  'GET /api/v1/metadata/brokers/{brokerId}/decommission',
+  'POST /api/v1/metadata/storage-controller-heartbeat',
+  'POST /api/v1/metadata/isr-status-batch',
+  'POST /api/v1/metadata/partitions/alter',
+  'POST /api/v1/metadata/elections',
+  'POST /api/v1/metadata/reassignments',
+  'GET /api/v1/metadata/reassignments',
+  'DELETE /api/v1/metadata/reassignments/{topic}/{partition}',
   'GET /api/v1/metadata/sync',
   'GET /api/v1/metadata/sync/incremental',
   'POST /api/v1/raft/vote',
@@ -788,6 +804,8 @@ const BUILT = [
   'GET /health/live',
   'GET /health/ready',
 ]
+
+const WITHOUT_BODY = ['drain', 'decommission'].map(what => `POST /api/v1/metadata/brokers/{brokerId}/${what}`)
 
 test('the contract is published as OpenAPI 3.1, every operation with a summary and its answers', async () => {
   const found = new Set<string>()
@@ -818,8 +836,9 @@ test('the contract is published as OpenAPI 3.1, every operation with a summary a
         for (const { schema, required, in: place } of parameters)
           assert.ok(schema.type.length > 0 && (place !== 'path' || required), name)
         if (['POST', 'PATCH'].includes(method.toUpperCase())) {
-          const { schema } = operation.requestBody.content['application/json']
-          assert.equal(schema.type, 'object', name)
+          const schema = operation.requestBody?.content['application/json'].schema
+          if (WITHOUT_BODY.includes(name)) assert.equal(schema, undefined, name)
+          else assert.equal(schema.type, name.endsWith('/reassignments') ? 'array' : 'object', name)
         } else assert.equal(operation.requestBody, undefined, name)
       }
     }

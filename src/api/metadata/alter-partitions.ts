@@ -14,7 +14,7 @@ export function alterPartitions(app: FastifyInstance, context: Context): void {
   type Route = { Body: AlterPartitionsBody; Querystring: WriteQuery }
   app.post<Route>('/partitions/alter', { schema }, async (request, reply) => {
     const { brokerId, brokerEpoch, changes } = request.body
-    const results = await context.controller.alterPartitions(
+    const results = await context.controller.reign.isrs.alter(
       brokerId,
       brokerEpoch,
       changes.map(known),

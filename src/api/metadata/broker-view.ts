@@ -3,10 +3,13 @@ import type { Context } from '../context.ts'
 
 /** A broker as the contract shows it: the image's row, what it holds, and when it was heard (the controller knows). */
 export function brokerView(context: Context, broker: Broker, counts = context.replica.image.replicaCounts()) {
-  const ageMs = context.controller.heardAgeMs(broker.brokerId)
+  const brokers = context.controller.reignOrNull?.brokers
+  const ageMs = brokers?.heardAgeMs(broker.brokerId) ?? null
   const held = counts.get(broker.brokerId)
   return {
     ...broker,
+    status: brokers?.isUnreachable(broker) === true ? 'UNREACHABLE' : broker.status,
+    health: brokers?.reports.of(broker.brokerId)?.health ?? null,
     lastHeartbeatAt: ageMs === null ? null : Math.round(context.clock.epoch() - ageMs),
     leaders: held?.leaders ?? 0,
     replicas: held?.replicas ?? 0,

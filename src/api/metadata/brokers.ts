@@ -65,7 +65,7 @@ function register(app: FastifyInstance, context: Context): void {
     { schema },
     async (request, reply) => {
       const { body } = request
-      const fresh = await context.controller.registerBroker(
+      const fresh = await context.controller.reign.brokers.register(
         registrationOf(body),
         body.previousBrokerEpoch ?? null,
         writeOf(request, reply, context),
@@ -99,7 +99,7 @@ function unregister(app: FastifyInstance, context: Context): void {
   app.delete<Route>('/brokers/:brokerId', { schema }, async (request, reply) => {
     const { params, query } = request
     const write = writeOf(request, reply, context)
-    await context.controller.unregisterBroker(params.brokerId, query.force === true, write)
+    await context.controller.reign.brokers.unregister(params.brokerId, query.force === true, write)
     return reply.status(204).send()
   })
 }

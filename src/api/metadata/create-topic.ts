@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
-import type { TopicRequest } from '../../controller/controller.ts'
+import type { TopicRequest } from '../../controller/topics.ts'
 import { renderTopic } from '../../metadata/render.ts'
 import { topicNameFault } from '../../metadata/topic.ts'
 import { CreateTopicBody, TopicSchema, ValidTopicSchema, WriteQuery } from '../../protocol/rest/schemas.ts'
@@ -23,10 +23,10 @@ export function createTopic(app: FastifyInstance, context: Context): void {
     async (request, reply) => {
       const topic = topicRequest(request.body)
       if (request.body.validateOnly === true) {
-        context.controller.validateTopic(topic)
+        context.controller.reign.topics.validate(topic)
         return reply.status(200).send({ valid: true })
       }
-      await context.controller.createTopic(topic, writeOf(request, reply, context))
+      await context.controller.reign.topics.create(topic, writeOf(request, reply, context))
       const { image } = context.replica
       const created = image.topic(topic.topicName)
       // Deleted again before we could look, or before the request was repeated: it was created all the same.

@@ -14,7 +14,7 @@ export function deleteTopic(app: FastifyInstance, context: Context): void {
     '/topics/:name',
     { schema },
     async (request, reply) => {
-      await context.controller.deleteTopic(request.params.name, writeOf(request, reply, context))
+      await context.controller.reign.topics.delete(request.params.name, writeOf(request, reply, context))
       return reply.status(204).send()
     },
   )

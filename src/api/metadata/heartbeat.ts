@@ -20,7 +20,8 @@ export function heartbeat(app: FastifyInstance, context: Context): void {
           `the path names broker ${params.brokerId}, the body broker ${body.brokerId}`,
         )
       }
-      const broker = await context.controller.heartbeat(params.brokerId, body)
+      const { brokers, isrs } = context.controller.reign
+      const { broker, mayStop } = await brokers.heartbeat(params.brokerId, body)
       const { version } = context.replica.image
       return {
         ack: true,
@@ -28,7 +29,11 @@ export function heartbeat(app: FastifyInstance, context: Context): void {
         controllerTerm: context.consensus.leadership.term,
         timestamp: context.clock.epoch(),
         brokerStatus: broker.status,
-        instructions: body.metadataVersion < version ? ['PULL_METADATA'] : [],
+        instructions: [
+          ...(mayStop ? ['SHUT_DOWN'] : []),
+          ...(body.metadataVersion < version ? ['PULL_METADATA'] : []),
+        ],
+        expandIsr: isrs.hintsFor(params.brokerId),
       }
     },
   )

@@ -28,7 +28,7 @@ export function partitions(app: FastifyInstance, context: Context): void {
   app.post<Increase>('/topics/:name/partitions', { schema: increase }, async (request, reply) => {
     const { params, body } = request
     const write = writeOf(request, reply, context)
-    await context.controller.createPartitions({ topicName: params.name, ...body }, write)
+    await context.controller.reign.topics.createPartitions({ topicName: params.name, ...body }, write)
     return topicView(context.replica.image, params.name)
   })
 

@@ -19,7 +19,7 @@ export function updateTopic(app: FastifyInstance, context: Context): void {
   app.patch<Route>('/topics/:name', { schema }, async (request, reply) => {
     const { params, body } = request
     const write = writeOf(request, reply, context)
-    await context.controller.updateTopicConfig(params.name, configOf(body.config), write)
+    await context.controller.reign.topics.updateConfig(params.name, configOf(body.config), write)
     return topicView(context.replica.image, params.name)
   })
 }

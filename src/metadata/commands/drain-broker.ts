@@ -20,15 +20,20 @@ export function decide(image: Image, { brokerId, mode }: DrainBrokerCommand, mom
   const before = image.broker(brokerId)
   if (before === undefined) return unknownBroker(brokerId)
   if ((before.drain?.mode ?? null) === mode) return { changes: [] }
-  const broker = marked(before, mode, moment.time)
+  const broker = marked(before, mode === null ? null : drainOf(image, brokerId, mode, moment), moment)
   const changes = isActiveStatus(broker.status) ? brokerLeaves(image, broker, false, moment) : []
   return { changes: [{ kind: 'brokerSet', broker }, ...changes] }
 }
 
-function marked(before: Broker, mode: Drain['mode'] | null, time: number): Broker {
-  const drain = mode === null ? null : { mode, since: time }
+function drainOf(image: Image, brokerId: number, mode: Drain['mode'], { time }: Moment): Drain {
+  const rows = image.rowsWithReplicaOn(brokerId)
+  const leaders = rows.filter(row => image.partition(row).leader === brokerId).length
+  return { mode, since: time, leaders, replicas: rows.length }
+}
+
+function marked(before: Broker, drain: Drain | null, { time }: Moment): Broker {
   const broker: Broker = { ...before, drain, modifiedAt: time }
   if (!isActiveStatus(before.status)) return broker
-  const wanted = mode === 'DECOMMISSION' ? 'being decommissioned' : 'being drained'
-  return withStatus(broker, 'ONLINE', mode === null ? 'no longer drained' : wanted, time)
+  const wanted = drain?.mode === 'DECOMMISSION' ? 'being decommissioned' : 'being drained'
+  return withStatus(broker, 'ONLINE', drain === null ? 'no longer drained' : wanted, time)
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { closed, Id, Nullable, open, Text, Time, Version } from './fields.ts'
+import { ExpandIsr } from './isr-schemas.ts'
 
 /**
  * The bodies of the REST contract: one definition gives the TypeScript type, the check at the door and the OpenAPI
@@ -99,6 +100,7 @@ export const HeartbeatBody = Type.Object(
     wantFence: Type.Optional(Type.Boolean()),
     wantShutdown: Type.Optional(Type.Boolean()),
     resources: Type.Optional(Resources),
+    health: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { maxProperties: 50 })),
   },
   open,
 )
@@ -235,6 +237,7 @@ export const PartitionSchema = Type.Object({
   offlineReplicas: Type.Array(Id),
   addingReplicas: Type.Array(Id),
   removingReplicas: Type.Array(Id),
+  reassignment: Nullable(Type.Object({ target: Type.Array(Id), cause: Type.String(), startedAt: Time })),
   createdAt: Time,
   modifiedAt: Time,
 })
@@ -266,6 +269,11 @@ export const BrokerSchema = Type.Object({
   rack: Nullable(Type.String()),
   status: Type.String(),
   statusReason: Type.String(),
+  statusSince: Time,
+  drain: Nullable(
+    Type.Object({ mode: Type.String(), since: Time, leaders: Type.Integer(), replicas: Type.Integer() }),
+  ),
+  health: Nullable(Type.Record(Type.String(), Type.Unknown())),
   brokerEpoch: Version,
   incarnationId: Nullable(Type.String()),
   registeredAt: Time,
@@ -314,6 +322,7 @@ export const HeartbeatAnswer = Type.Object({
   timestamp: Time,
   brokerStatus: Type.String(),
   instructions: Type.Array(Type.String()),
+  expandIsr: ExpandIsr,
 })
 
 export const AlterPartitionsAnswer = Type.Object({

@@ -44,12 +44,14 @@ class Model {
     assert.deepEqual(table.counts(), this.#counts())
     const moving = [...this.rows].filter(([, { reassignment }]) => reassignment !== null)
     assert.deepEqual(new Set(table.reassignedRows()), new Set(moving.map(([row]) => row)))
-    const others = [...this.rows].filter(
-      ([, { leader, replicas, isr }]) => (isr & 1) !== 0 && leader !== replicas[0],
-    )
+    const led = (row: readonly [number, Partition]): boolean => {
+      const { replicas, isr, leader, reassignment } = row[1]
+      return (isr & 1) !== 0 && leader !== replicas[0] && replicas[0] !== 10 && reassignment === null
+    }
+    const others = [...this.rows].filter(led).map(([row]) => row)
     assert.deepEqual(
-      table.rowsLedByOthers(1_000),
-      others.map(([row]) => row).sort((a, b) => a - b),
+      table.rowsLedByOthers(1_000, id => id !== 10),
+      others.sort((x, y) => x - y),
     )
   }
 

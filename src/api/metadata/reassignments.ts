@@ -1,0 +1,68 @@
+import type { FastifyInstance } from 'fastify'
+import { DmqError } from '../../base/errors.ts'
+import { movesUnderWay } from '../../controller/replica-moves.ts'
+import {
+  ReassignmentList,
+  ReassignmentParams,
+  ReassignmentsAnswer,
+  ReassignmentsBody,
+} from '../../protocol/rest/move-schemas.ts'
+import { ReadQuery, WriteQuery } from '../../protocol/rest/schemas.ts'
+import { awaitFreshness, type Context } from '../context.ts'
+import { errorOf } from '../problem.ts'
+import { writeOf } from '../write.ts'
+
+export function reassignments(app: FastifyInstance, context: Context): void {
+  begin(app, context)
+  cancel(app, context)
+  const schema = {
+    summary: 'Partitions whose replicas are being moved, and what each waits for.',
+    querystring: ReadQuery,
+    response: { 200: ReassignmentList },
+  }
+  app.get<{ Querystring: ReadQuery }>('/reassignments', { schema }, async ({ query }) => {
+    await awaitFreshness(context, query)
+    return { reassignments: movesUnderWay(context.replica.image) }
+  })
+}
+
+function begin(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'Moves replicas: those that are added first, the others go when these are in sync.',
+    body: ReassignmentsBody,
+    querystring: WriteQuery,
+    response: { 200: ReassignmentsAnswer },
+  }
+  type Route = { Body: ReassignmentsBody; Querystring: WriteQuery }
+  app.post<Route>('/reassignments', { schema }, async (request, reply) => {
+    const { body } = request
+    const write = writeOf(request, reply, context)
+    const results = await context.controller.reign.moves.alter(body, write)
+    return {
+      results: body.map(({ topic, partition }, i) => {
+        const rejection = results[i]
+        return { topic, partition, ...(rejection ? { error: errorOf(rejection) } : {}) }
+      }),
+    }
+  })
+}
+
+function cancel(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'Cancels the move of a partition: its replicas are those of before.',
+    params: ReassignmentParams,
+    querystring: WriteQuery,
+    response: { 204: { type: 'null', description: 'cancelled' } },
+  }
+  type Route = { Params: ReassignmentParams; Querystring: WriteQuery }
+  app.delete<Route>('/reassignments/:topic/:partition', { schema }, async (request, reply) => {
+    const { topic, partition } = request.params
+    const write = writeOf(request, reply, context)
+    const [rejection] = await context.controller.reign.moves.alter(
+      [{ topic, partition, replicas: null }],
+      write,
+    )
+    if (rejection) throw new DmqError(rejection.rejected, rejection.message)
+    return reply.status(204).send()
+  })
+}

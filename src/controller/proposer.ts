@@ -1,0 +1,97 @@
+import { DmqError } from '../base/errors.ts'
+import type { Consensus } from '../consensus/consensus.ts'
+import type { Clock } from '../io/clock.ts'
+import { type Command, encodeCommand } from '../metadata/command.ts'
+import type { Plan } from '../metadata/decision.ts'
+import { type Idempotency, replay } from '../metadata/idempotency.ts'
+import { type Applied, preview } from '../metadata/metadata.ts'
+import type { Replica } from './replica.ts'
+
+/** A command without its time: the controller stamps it. */
+export type Intent = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
+
+/** How a write is to be done. */
+export type Write = {
+  readonly timeoutMs: number
+  /** The sender may repeat it: it is done once, and a repeat gets the first result. */
+  readonly idempotency?: Idempotency
+  /** Called before such a result is given: `version` is where the first request was decided. */
+  readonly onReplay?: (version: number) => void
+}
+
+/** Writes that the controller does by itself. */
+export const OWN_WRITE: Write = { timeoutMs: 5_000 }
+
+type Parts = { readonly consensus: Consensus; readonly replica: Replica; readonly clock: Clock }
+
+/** Makes commands of what was decided, and has them committed. It lives as long as one leadership. */
+export class Proposer {
+  readonly #parts: Parts
+  #ended = false
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  end(): void {
+    this.#ended = true
+  }
+
+  /** Throws what the command would be rejected with. */
+  check(intent: Intent): void {
+    planOf(preview(this.#parts.replica.image, this.#stamp(intent)))
+  }
+
+  /** Decides what to do, and does it; a repeat of a keyed write gets the first result. Rejections are thrown. */
+  async submit(write: Write, decide: () => Intent): Promise<Plan> {
+    this.#assertGoesOn()
+    const { idempotency } = write
+    if (idempotency === undefined) return this.propose(decide(), write)
+    const first = this.#parts.replica.firstResult(idempotency.key, this.#parts.clock.epoch())
+    if (first !== null) return planOf(replay(first, idempotency), write)
+    return this.propose(this.#intentOrRejection(decide), write)
+  }
+
+  /** What is refused here goes into the log as well, where the request has a key: a repeat must not fare differently. */
+  #intentOrRejection(decide: () => Intent): Intent {
+    try {
+      return decide()
+    } catch (error) {
+      if (!(error instanceof DmqError) || error.code === 'NOT_CONTROLLER') throw error
+      const { code: rejected, message, details } = error
+      return {
+        type: 'NoteRejectionCommand',
+        rejected,
+        message,
+        ...(details === undefined ? {} : { details }),
+      }
+    }
+  }
+
+  /** Resolves when the command is applied here. */
+  async propose(intent: Intent, write: Write = OWN_WRITE): Promise<Plan> {
+    this.#assertGoesOn()
+    const { idempotency, timeoutMs } = write
+    const command = { ...this.#stamp(intent), ...(idempotency === undefined ? {} : { idempotency }) }
+    const { result } = await this.#parts.consensus.propose(
+      command.type,
+      Buffer.from(encodeCommand(command)),
+      timeoutMs,
+    )
+    return planOf(result as Applied, write)
+  }
+
+  #stamp(intent: Intent): Command {
+    return { ...intent, time: this.#parts.clock.epoch() } as Command
+  }
+
+  #assertGoesOn(): void {
+    if (this.#ended) throw new DmqError('NOT_CONTROLLER', 'this node is not the controller any more')
+  }
+}
+
+function planOf(applied: Applied, { onReplay }: Pick<Write, 'onReplay'> = {}): Plan {
+  if (applied.replayed !== undefined) onReplay?.(applied.replayed)
+  if ('rejected' in applied) throw new DmqError(applied.rejected, applied.message, applied.details)
+  return applied
+}

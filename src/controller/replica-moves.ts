@@ -1,0 +1,68 @@
+import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
+import type { Rejection } from '../metadata/decision.ts'
+import type { Image, TopicPartition } from '../metadata/image.ts'
+import { removingReplicas } from '../metadata/reassignment.ts'
+import { bitOf, membersOf } from '../metadata/replication.ts'
+import type { Proposer, Write } from './proposer.ts'
+import type { Replica } from './replica.ts'
+
+type Parts = { readonly proposer: Proposer; readonly replica: Replica }
+
+/** How far the move of one partition is. */
+export type MoveProgress = {
+  readonly topic: string
+  readonly partition: number
+  readonly replicas: readonly number[]
+  readonly target: readonly number[]
+  readonly addingReplicas: readonly number[]
+  readonly removingReplicas: readonly number[]
+  readonly cause: string
+  readonly startedAt: number
+  /** What it waits for, in words. */
+  readonly waitsFor: readonly string[]
+}
+
+/** Replicas that an operator moves, and how far all moves are. */
+export class ReplicaMoves {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Begins moves; `replicas` null cancels one. A result for each: null, or why not. */
+  async alter(changes: readonly ReplicasChange[], write: Write): Promise<readonly (Rejection | null)[]> {
+    const command = { type: 'AlterReplicasCommand', cause: 'MANUAL', changes } as const
+    const { results = [] } = await this.#parts.proposer.submit(write, () => command)
+    return results
+  }
+}
+
+export function movesUnderWay(image: Image): MoveProgress[] {
+  return image.reassignments().map(moving => progressOf(image, moving))
+}
+
+export function progressOf(image: Image, { topic, partition }: TopicPartition): MoveProgress {
+  const { id, replicas, reassignment, isr } = partition
+  const { target, adding, cause, startedAt } = reassignment!
+  return {
+    topic: topic.name,
+    partition: id,
+    replicas,
+    target,
+    addingReplicas: membersOf(replicas, adding),
+    removingReplicas: removingReplicas(partition),
+    cause,
+    startedAt,
+    waitsFor: target
+      .filter(brokerId => (isr & bitOf(replicas, brokerId)) === 0)
+      .map(id => whyNotInSync(image, id)),
+  }
+}
+
+function whyNotInSync(image: Image, brokerId: number): string {
+  const broker = image.broker(brokerId)
+  if (broker === undefined) return `broker ${brokerId} is not registered any more`
+  if (!image.isActive(brokerId)) return `broker ${brokerId} is ${broker.status}: ${broker.statusReason}`
+  return `the replica on broker ${brokerId} has not caught up yet`
+}

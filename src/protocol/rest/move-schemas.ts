@@ -1,0 +1,80 @@
+import { type Static, Type } from 'typebox'
+import { closed, Id, Nullable, Text, Time } from './fields.ts'
+
+/** Elections, moves of replicas, and brokers that are emptied. What users send is closed. */
+const PartitionName = { topic: Text(249), partition: Id }
+const Replicas = Type.Array(Id, { minItems: 1, maxItems: 30 })
+const PartitionError = Type.Object({ code: Type.String(), message: Type.String() })
+
+export const ElectionsBody = Type.Object(
+  {
+    type: Type.Unsafe<'PREFERRED' | 'UNCLEAN'>({ type: 'string', enum: ['PREFERRED', 'UNCLEAN'] }),
+    partitions: Type.Optional(
+      Type.Array(Type.Object(PartitionName, closed), {
+        minItems: 1,
+        maxItems: 10_000,
+        description: 'left out: all to which it may apply',
+      }),
+    ),
+  },
+  closed,
+)
+export type ElectionsBody = Static<typeof ElectionsBody>
+
+export const ElectionsAnswer = Type.Object({
+  results: Type.Array(
+    Type.Object({
+      ...PartitionName,
+      leader: Type.Optional(Nullable(Id)),
+      leaderEpoch: Type.Optional(Type.Integer()),
+      error: Type.Optional(PartitionError),
+    }),
+  ),
+})
+
+export const ReassignmentsBody = Type.Array(Type.Object({ ...PartitionName, replicas: Replicas }, closed), {
+  minItems: 1,
+  maxItems: 10_000,
+})
+export type ReassignmentsBody = Static<typeof ReassignmentsBody>
+
+export const ReassignmentsAnswer = Type.Object({
+  results: Type.Array(Type.Object({ ...PartitionName, error: Type.Optional(PartitionError) })),
+})
+
+export const ReassignmentList = Type.Object({
+  reassignments: Type.Array(
+    Type.Object({
+      topic: Type.String(),
+      partition: Id,
+      replicas: Type.Array(Id),
+      target: Type.Array(Id),
+      addingReplicas: Type.Array(Id),
+      removingReplicas: Type.Array(Id),
+      cause: Type.String({ description: 'MANUAL, DECOMMISSION, REBALANCE or RECOVERY' }),
+      startedAt: Time,
+      waitsFor: Type.Array(Type.String()),
+    }),
+  ),
+})
+
+export const ReassignmentParams = Type.Object({
+  topic: Type.String({ minLength: 1, maxLength: 1_000 }),
+  partition: Id,
+})
+export type ReassignmentParams = Static<typeof ReassignmentParams>
+
+const Share = Type.Object({ atStart: Type.Integer(), left: Type.Integer() })
+export const DrainProgressSchema = Type.Object({
+  brokerId: Id,
+  status: Type.String(),
+  mode: Nullable(Type.String({ description: 'DRAIN, DECOMMISSION, or null: it is not drained' })),
+  since: Nullable(Time),
+  done: Type.Boolean(),
+  leaders: Share,
+  replicas: Share,
+  moved: Type.Integer({ description: 'of what it led (DRAIN) or held (DECOMMISSION) when it began' }),
+  left: Type.Array(Type.Object({ ...PartitionName, why: Type.String() }), {
+    description: 'what is not moved yet, and why; the first hundred',
+  }),
+})
