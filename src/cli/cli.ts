@@ -2,7 +2,9 @@ import type { Command } from 'commander'
 import type { ClusterKey } from '../io/cluster-key.ts'
 import { broker } from './commands/broker.ts'
 import { cluster } from './commands/cluster.ts'
+import { leader } from './commands/leader.ts'
 import { quorum } from './commands/quorum.ts'
+import { reassign } from './commands/reassign.ts'
 import { topic } from './commands/topic.ts'
 
 /** The door of the room: the commands that talk to a running cluster, over REST alone. */
@@ -12,6 +14,8 @@ export function addClusterCommands(
 ): void {
   topic(program)
   broker(program)
+  leader(program)
+  reassign(program)
   cluster(program)
   quorum(program, readKey)
 }

@@ -2,11 +2,14 @@ import type { Command } from 'commander'
 import { clusterOptions, inSession, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
 import { type BrokerView, timeText } from '../views.ts'
+import { brokerDrain } from './broker-drain.ts'
 
 const BROKERS = '/api/v1/metadata/brokers'
 
 export function broker(program: Command): void {
-  const group = program.command('broker').description('list and describe brokers (storage nodes)')
+  const group = program
+    .command('broker')
+    .description('list, describe, drain and remove brokers (storage nodes)')
   clusterOptions(group.command('list'))
     .alias('ls')
     .description('list brokers')
@@ -42,6 +45,7 @@ export function broker(program: Command): void {
         print(view, () => describeText(view))
       })
     })
+  brokerDrain(group)
 }
 
 function describeText(view: BrokerView): string {
