@@ -1,6 +1,6 @@
 import { DmqError } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
-import type { HttpClient } from '../io/http-client.ts'
+import type { HttpSender } from '../io/http-client.ts'
 import { type Broker, type BrokerRegistration, type Drain, isActiveStatus } from '../metadata/broker.ts'
 import { isRepeat } from '../metadata/commands/register-broker.ts'
 import { type BrokerReport, BrokerReports } from './broker-reports.ts'
@@ -28,7 +28,7 @@ type Parts = {
   readonly proposer: Proposer
   readonly replica: Replica
   readonly clock: Clock
-  readonly http: HttpClient
+  readonly http: HttpSender
   readonly events: ControllerEvents
 }
 
@@ -216,8 +216,8 @@ export class BrokerLifecycle {
 
   /** Its heartbeats are late, and it is not fenced yet. */
   isUnreachable({ brokerId, status }: Broker): boolean {
-    const age = this.heardAgeMs(brokerId)
-    return isActiveStatus(status) && age !== null && age > this.#sessionTimeoutMs / 2
+    const silentMs = this.#sessions.silentMs(brokerId, this.#now())
+    return isActiveStatus(status) && silentMs !== null && silentMs > this.#sessionTimeoutMs / 2
   }
 
   // Fencing.

@@ -1,5 +1,5 @@
 import { httpUrl } from '../base/http-url.ts'
-import type { HttpClient } from '../io/http-client.ts'
+import type { HttpSender } from '../io/http-client.ts'
 import type { Broker } from '../metadata/broker.ts'
 
 const PROBE_TIMEOUT_MS = 1_000
@@ -9,7 +9,7 @@ const PROBE_TIMEOUT_MS = 1_000
  * process listens there; `silent` when nothing can be concluded.
  */
 export async function liveIncarnation(
-  http: HttpClient,
+  http: HttpSender,
   { host, port }: Broker,
 ): Promise<string | 'gone' | 'silent'> {
   try {

@@ -1,5 +1,5 @@
 import type { Clock } from '../io/clock.ts'
-import type { HttpClient } from '../io/http-client.ts'
+import type { HttpSender } from '../io/http-client.ts'
 import type { Broker } from '../metadata/broker.ts'
 import { liveIncarnation } from './incarnation-probe.ts'
 
@@ -7,7 +7,7 @@ const PROBES_AT_ONCE = 16
 
 type Parts = {
   readonly clock: Clock
-  readonly http: HttpClient
+  readonly http: HttpSender
   /** As the image has it now. */
   readonly broker: (brokerId: number) => Broker | undefined
   /** Brokers that are not fenced. */

@@ -5,6 +5,8 @@
  */
 export class Sessions {
   readonly #heardAt = new Map<number, number>()
+  /** Since when the session lasts: the last sign of life, or when the broker was first looked for. */
+  readonly #since = new Map<number, number>()
   readonly #timeoutMs: number
   #checkedAt: number
 
@@ -15,20 +17,29 @@ export class Sessions {
 
   heard(brokerId: number, now: number): void {
     this.#heardAt.set(brokerId, now)
+    this.#since.set(brokerId, now)
   }
 
   forget(brokerId: number): void {
     this.#heardAt.delete(brokerId)
+    this.#since.delete(brokerId)
   }
 
+  /** Null: no sign of life has come here. */
   heardAgeMs(brokerId: number, now: number): number | null {
     const at = this.#heardAt.get(brokerId)
     return at === undefined ? null : now - at
   }
 
+  /** How long the session has gone without a sign of life. */
+  silentMs(brokerId: number, now: number): number | null {
+    const since = this.#since.get(brokerId)
+    return since === undefined ? null : now - since
+  }
+
   isLive(brokerId: number, now: number): boolean {
-    const age = this.heardAgeMs(brokerId, now)
-    return age !== null && age <= this.#timeoutMs
+    const silent = this.silentMs(brokerId, now)
+    return silent !== null && silent <= this.#timeoutMs
   }
 
   /**
@@ -40,8 +51,8 @@ export class Sessions {
     this.#checkedAt = now
     // Who was heard after the pause, before this check, has had no part of it.
     if (stallMs > intervalMs)
-      for (const [brokerId, at] of this.#heardAt) this.#heardAt.set(brokerId, Math.min(at + stallMs, now))
-    for (const brokerId of brokerIds) if (!this.#heardAt.has(brokerId)) this.#heardAt.set(brokerId, now)
+      for (const [brokerId, at] of this.#since) this.#since.set(brokerId, Math.min(at + stallMs, now))
+    for (const brokerId of brokerIds) if (!this.#since.has(brokerId)) this.#since.set(brokerId, now)
     return brokerIds.filter(brokerId => !this.isLive(brokerId, now))
   }
 }

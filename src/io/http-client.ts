@@ -15,6 +15,9 @@ export type HttpRequest = {
   readonly timeoutMs: number
 }
 
+/** Whatever sends requests. */
+export type HttpSender = Pick<HttpClient, 'send'>
+
 /**
  * HTTP to other nodes and for the CLI. Throws on whatever keeps an answer from coming (refused, reset, timed out);
  * every answer that comes, of whatever status, is returned.

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { InSyncReplicas, type IsrReport } from '../../../src/controller/in-sync-replicas.ts'
+import { Stage, WRITE } from './stage.ts'
+
+/** Partition t-0 on brokers 1, 2 and 3, led by 1; broker 3 has fallen out of the ISR. */
+async function staged(config: Record<string, string> = {}) {
+  const stage = await (await new Stage().withBrokers(1, 2, 3)).withTopic('t', [[1, 2, 3]], config)
+  const isrs = new InSyncReplicas(stage)
+  const report = (nodeId: number, ...reports: Partial<IsrReport>[]) =>
+    isrs.report(
+      nodeId,
+      stage.epoch(nodeId),
+      reports.map(one => ({
+        topic: 't',
+        partition: 0,
+        brokerId: 3,
+        updateType: 'LAG_THRESHOLD_BREACHED',
+        ...one,
+      })),
+      WRITE,
+    )
+  await report(1, {})
+  assert.deepEqual(stage.partition('t').isr, [1, 2])
+  const epochs = () => {
+    const { leaderEpoch, partitionEpoch } = stage.partition('t')
+    return { leaderEpoch, partitionEpoch }
+  }
+  return { stage, isrs, report, epochs }
+}
+
+const RECOVERED = { updateType: 'LAG_THRESHOLD_RECOVERED' } as const
+
+describe('a replica that lags', () => {
+  test('is removed on the word of anyone, itself included', async () => {
+    for (const sender of [1, 2, 3]) {
+      const { stage, report } = await staged()
+      const [result] = await report(sender, { brokerId: 2 })
+      assert.deepEqual([result!.outcome, stage.partition('t').isr], ['APPLIED', [1]])
+    }
+  })
+
+  test('that leads is not: somebody else must lead first', async () => {
+    const { stage, report } = await staged()
+    const [result] = await report(2, { brokerId: 1 })
+    assert.deepEqual([result!.outcome, result!.code], ['REFUSED', 'INVALID_REQUEST'])
+    assert.deepEqual(stage.partition('t').isr, [1, 2])
+  })
+
+  test('of an earlier leadership is not: that says nothing about this one', async () => {
+    const { report, epochs } = await staged()
+    const [result] = await report(1, { brokerId: 2, leaderEpoch: epochs().leaderEpoch - 1 })
+    assert.deepEqual([result!.outcome, result!.code], ['REFUSED', 'FENCED_LEADER_EPOCH'])
+  })
+
+  test('and leaves less than the minimum stays eligible', async () => {
+    const { stage, report } = await staged({ 'min.insync.replicas': '2' })
+    await report(1, { brokerId: 2 })
+    assert.deepEqual([stage.partition('t').isr, stage.partition('t').elr], [[1], [2]])
+  })
+})
+
+describe('a replica that caught up', () => {
+  test('is taken in by the leader, with all its epochs', async () => {
+    const { stage, report, epochs } = await staged()
+    const [result] = await report(1, { ...RECOVERED, ...epochs() })
+    assert.deepEqual([result!.outcome, stage.partition('t').isr], ['APPLIED', [1, 2, 3]])
+  })
+
+  test('and is reported by anybody else is passed to the leader, once', async () => {
+    const { stage, isrs, report, epochs } = await staged()
+    const [result] = await report(3, { ...RECOVERED, ...epochs() })
+    assert.deepEqual([result!.outcome, stage.partition('t').isr], ['PASSED_TO_LEADER', [1, 2]])
+    assert.deepEqual(isrs.hintsFor(2), [])
+    assert.deepEqual(isrs.hintsFor(1), [{ topic: 't', partition: 0, brokerId: 3 }])
+    assert.deepEqual(isrs.hintsFor(1), [])
+  })
+
+  test('by the word of the leader without its epochs is a hint for it as well', async () => {
+    const { report } = await staged()
+    assert.equal((await report(1, RECOVERED))[0]!.outcome, 'PASSED_TO_LEADER')
+  })
+
+  test('a hint that is out of date by then is not told', async () => {
+    const { isrs, report, epochs } = await staged()
+    await report(3, RECOVERED)
+    await report(1, { ...RECOVERED, ...epochs() })
+    assert.deepEqual(isrs.hintsFor(1), [])
+  })
+
+  test('comes back at half the lag that put it out: it shall not flap', async () => {
+    const { stage, report, epochs } = await staged()
+    const [held] = await report(1, { ...RECOVERED, ...epochs(), lagThreshold: 100, currentLag: 51 })
+    assert.deepEqual([held!.outcome, stage.partition('t').isr], ['HELD', [1, 2]])
+    const [taken] = await report(1, { ...RECOVERED, ...epochs(), lagThreshold: 100, currentLag: 50 })
+    assert.deepEqual([taken!.outcome, stage.partition('t').isr], ['APPLIED', [1, 2, 3]])
+  })
+
+  test('is refused while its broker is not ONLINE', async () => {
+    const { stage, report, epochs } = await staged()
+    await stage.beat(3, { wantFence: true })
+    const [result] = await report(1, { ...RECOVERED, ...epochs() })
+    assert.deepEqual([result!.outcome, result!.code], ['REFUSED', 'INELIGIBLE_REPLICA'])
+  })
+})
+
+test('a batch is one command, with a result for each of its parts', async () => {
+  const { stage, report, epochs } = await staged()
+  const before = stage.log.length
+  const results = await report(
+    1,
+    { brokerId: 2 },
+    { topic: 'nosuch' },
+    { brokerId: 9 },
+    { updateType: 'PARTITION_BECAME_LEADER', brokerId: 1 },
+    { updateType: 'PARTITION_BECAME_FOLLOWER', brokerId: 2, leaderEpoch: epochs().leaderEpoch },
+    { updateType: 'PARTITION_BECAME_LEADER', brokerId: 2 },
+  )
+  assert.deepEqual(stage.log.slice(before), ['UpdateISRCommand'])
+  assert.deepEqual(
+    results.map(({ outcome, code }) => code ?? outcome),
+    ['APPLIED', 'UNKNOWN_PARTITION', 'INVALID_REQUEST', 'AGREES', 'AGREES', 'FENCED_LEADER_EPOCH'],
+  )
+})
+
+test('membership that is reported as it is changes nothing; as it is not, it is a breach or a recovery', async () => {
+  const { stage, report, epochs } = await staged()
+  const membership = (brokerId: number, isInIsr: boolean) =>
+    report(1, { updateType: 'ISR_MEMBERSHIP_CHANGED', brokerId, isInIsr, ...epochs() })
+  const { version } = stage.replica.image
+  await membership(2, true)
+  await membership(3, false)
+  assert.equal(stage.replica.image.version, version)
+  await membership(2, false)
+  assert.deepEqual(stage.partition('t').isr, [1])
+  await membership(3, true)
+  assert.deepEqual(stage.partition('t').isr, [1, 3])
+})

@@ -1,0 +1,124 @@
+import { BrokerLifecycle } from '../../../src/controller/broker-lifecycle.ts'
+import type { ControllerEvents } from '../../../src/controller/events.ts'
+import { Proposer, type Write } from '../../../src/controller/proposer.ts'
+import { Replica } from '../../../src/controller/replica.ts'
+import type { HttpAnswer } from '../../../src/io/http-client.ts'
+import type { PartitionView } from '../../../src/metadata/render.ts'
+import { renderTopic } from '../../../src/metadata/render.ts'
+import { FakeClock, settle } from '../consensus/fake-clock.ts'
+
+export const WRITE: Write = { timeoutMs: 1_000 }
+export const SESSION_MS = 6_000
+
+/** What answers at a broker's address: a process, by its incarnation; nobody, so that the connection is refused; or silence. */
+type Found = string | 'refused' | 'silent'
+
+/** A controller without a cluster: what is proposed is applied at once. Time passes when a test says so. */
+export class Stage {
+  readonly clock = new FakeClock()
+  readonly replica = new Replica(this.clock)
+  /** Commands in the order of the log. */
+  readonly log: string[] = []
+  readonly told: string[] = []
+  readonly found = new Map<number, Found>()
+  readonly proposer: Proposer
+  readonly brokers: BrokerLifecycle
+  #index = 0
+
+  constructor(before: (stage: Stage) => void = () => {}) {
+    const propose = (type: string, data: Uint8Array) => {
+      this.#index += 1
+      this.log.push(type)
+      const result = this.replica.apply(this.#index, type, data)
+      return Promise.resolve({ index: this.#index, result })
+    }
+    const consensus = { propose } as unknown as ConstructorParameters<typeof Proposer>[0]['consensus']
+    this.proposer = new Proposer({ consensus, replica: this.replica, clock: this.clock })
+    before(this)
+    const events = { manyLost: () => this.told.push('manyLost') } as unknown as ControllerEvents
+    const { clock, replica, proposer } = this
+    this.brokers = new BrokerLifecycle(SESSION_MS, { clock, replica, proposer, events, http: this.#http() })
+  }
+
+  #http() {
+    return {
+      send: ({ url }: { url: string }): Promise<HttpAnswer> => {
+        const found = this.found.get(Number(new URL(url).port) - 9_000) ?? 'silent'
+        if (found === 'refused')
+          return Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
+        if (found === 'silent') return Promise.reject(new Error('timed out'))
+        return Promise.resolve({ status: 200, headers: {}, body: { incarnationId: found } })
+      },
+    }
+  }
+
+  /** Registers a process; it is OFFLINE until its first heartbeat. */
+  async register(brokerId: number, incarnationId: string | null, previousEpoch: number | null = null) {
+    const registration = {
+      brokerId,
+      host: 'localhost',
+      port: 9_000 + brokerId,
+      rack: null,
+      resources: {},
+      listeners: [],
+      incarnationId,
+      pairedMetadataServiceId: null,
+    }
+    return this.brokers.register(registration, previousEpoch, WRITE)
+  }
+
+  /** Processes that run, and are ONLINE. */
+  async withBrokers(...brokerIds: number[]): Promise<this> {
+    for (const brokerId of brokerIds) {
+      await this.register(brokerId, `process ${brokerId}`)
+      this.found.set(brokerId, `process ${brokerId}`)
+    }
+    for (const brokerId of brokerIds) await this.beat(brokerId)
+    return this
+  }
+
+  async withTopic(
+    topicName: string,
+    assignments: number[][],
+    config: Record<string, string> = {},
+  ): Promise<this> {
+    const topicId = `id of ${topicName}`
+    await this.proposer.propose({ type: 'CreateTopicCommand', topicName, topicId, assignments, config })
+    return this
+  }
+
+  epoch(brokerId: number): number {
+    return this.replica.image.broker(brokerId)!.brokerEpoch
+  }
+
+  /** A heartbeat of a broker that has all the metadata there is. */
+  beat(
+    brokerId: number,
+    changed: { wantShutdown?: boolean; wantFence?: boolean; metadataVersion?: number } = {},
+  ) {
+    const metadataVersion = this.replica.image.version
+    return this.brokers.heartbeat(brokerId, {
+      brokerEpoch: this.epoch(brokerId),
+      metadataVersion,
+      ...changed,
+    })
+  }
+
+  status(brokerId: number): string {
+    return this.replica.image.broker(brokerId)!.status
+  }
+
+  partition(topicName: string, id = 0): PartitionView {
+    const { image } = this.replica
+    return renderTopic(image, image.topic(topicName)!).partitions[id]!
+  }
+
+  /** `ms` pass, with a heartbeat of each of these brokers every second. */
+  async pass(ms: number, ...beating: number[]): Promise<void> {
+    for (let left = ms; left > 0; left -= 1_000) {
+      for (const brokerId of beating) await this.beat(brokerId)
+      await this.clock.pass(Math.min(left, 1_000))
+    }
+    await settle()
+  }
+}
