@@ -89,7 +89,8 @@ export class Consensus {
     const ask = (token: number): void => this.#step({ type: 'readIndex', token })
     this.#reads = new LinearizableReads(clock, firstToken, this.#applied, ask)
     const step = (input: Input): void => this.#step(input)
-    this.#snapshots = new Snapshots(options, { ...parts, step, fail: error => this.#fail(error) })
+    const fail = (error: unknown): void => this.#fail(error)
+    this.#snapshots = new Snapshots(options, { ...parts, step, fail, renew: () => this.#takeSnapshot() })
     this.#disk = new DiskWatch(clock, options.electionTimeoutMs / 2, () => this.#slowDisk())
     this.#leadership = this.#currentLeadership()
     this.#electionTimeoutMs = options.electionTimeoutMs
@@ -207,6 +208,11 @@ export class Consensus {
     this.#proposals.stop()
     this.#reads.rejectAll(error)
     for (const done of this.#requests.values()) done.reject(error)
+  }
+
+  /** After a stop: resolves when no snapshot is read or written any more. */
+  close(): Promise<void> {
+    return this.#snapshots.close()
   }
 
   #now(): number {
@@ -368,7 +374,10 @@ export class Consensus {
 
   #takeSnapshotIfDue(entries: readonly Entry[]): void {
     const bytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
-    if (!this.#snapshots.applied(bytes)) return
+    if (this.#snapshots.applied(bytes)) this.#takeSnapshot()
+  }
+
+  #takeSnapshot(): void {
     const point = this.#raft.describe(this.#applied)
     if (point !== null) this.#snapshots.take(point.id, point.configuration)
   }
@@ -382,13 +391,7 @@ export class Consensus {
     this.#announceMembers()
     const now = this.#currentLeadership()
     const before = this.#leadership
-    if (
-      now.role === before.role &&
-      now.term === before.term &&
-      now.leader === before.leader &&
-      now.ready === before.ready
-    )
-      return
+    if ((['role', 'term', 'leader', 'ready'] as const).every(key => now[key] === before[key])) return
     this.#leadership = now
     if (now.role !== 'LEADER') this.#deposed()
     this.#parts.events.changed(now)

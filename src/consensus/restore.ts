@@ -86,6 +86,7 @@ function tryRestore(
     const snapshot = snapshotOf(stored)
     const restoration = stateMachine.restore()
     for (const piece of store.pieces(stored)) restoration.take(piece)
+    restoration.end()
     restoration.install()
     return snapshot
   } catch (error) {

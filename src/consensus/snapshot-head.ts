@@ -12,7 +12,7 @@ export function encodeSnapshotHead({ index, term }: EntryId, configuration: Conf
 }
 
 /** Throws {@link DamagedLog}. */
-export function snapshotOf({ name, head }: StoredSnapshot): Snapshot {
+export function snapshotOf({ name, head }: Pick<StoredSnapshot, 'name' | 'head'>): Snapshot {
   try {
     const { index, term, configurationIndex } = JSON.parse(head.toString()) as Record<string, unknown>
     if (index !== name.index || term !== name.term)

@@ -7,6 +7,7 @@ import type { Input, Output, SnapshotPart, SnapshotRead } from '../raft/io.ts'
 import { type Snapshot, type SnapshotId, sameSnapshot } from '../raft/snapshot.ts'
 import type { Configuration } from '../raft/voters.ts'
 import { encodeSnapshotHead, snapshotOf } from './snapshot-head.ts'
+import { SnapshotReads } from './snapshot-reads.ts'
 import type { Restoration, StateMachine } from './state-machine.ts'
 
 export type SnapshotOptions = {
@@ -20,7 +21,7 @@ export type SnapshotOptions = {
 export type SnapshotEvents = {
   snapshotTaken(id: SnapshotId, ms: number): void
   snapshotInstalled(id: SnapshotId, from: number): void
-  /** It could not be taken or taken over; it will be tried again. */
+  /** It could not be taken, taken over or sent; it will be tried again. */
   snapshotFailed(reason: string): void
 }
 
@@ -31,7 +32,11 @@ type Parts = {
   readonly events: SnapshotEvents
   readonly step: (input: Input) => void
   readonly fail: (error: unknown) => void
+  /** Asks for a snapshot of the present state, before one is due. */
+  readonly renew: () => void
 }
+
+type Checked = { readonly snapshot: Snapshot; readonly restoration: Restoration }
 
 /**
  * Snapshots of this node's state, and those that a leader sends. Nothing here holds up the loop: the state is written and
@@ -42,7 +47,9 @@ export class Snapshots {
   readonly #bytesMin: number
   #bytesSince = 0
   #lastBytes: number
+  readonly #reads: SnapshotReads
   #taking = false
+  #writing: Promise<void> = Promise.resolve()
   /** Parts are stored one after the other. */
   #storing: Promise<void> = Promise.resolve()
   #ready: { readonly id: SnapshotId; readonly from: number; readonly restoration: Restoration } | null = null
@@ -52,6 +59,14 @@ export class Snapshots {
     this.#parts = parts
     this.#bytesMin = snapshotBytesMin
     this.#lastBytes = parts.store.list.at(-1)?.name.bytes ?? 0
+    const { store, step } = parts
+    this.#reads = new SnapshotReads({
+      store,
+      step,
+      fail: error => this.#failed(error),
+      pause: () => this.#pause(),
+      damaged: reason => this.#replace(reason),
+    })
   }
 
   /** So much was applied to the state. Returns whether it is time for a snapshot. */
@@ -64,10 +79,12 @@ export class Snapshots {
   take(id: EntryId, configuration: Configuration): void {
     this.#taking = true
     this.#bytesSince = 0
-    this.#write(id, configuration).catch(error => {
-      if (outOfSpace(error)) this.#parts.events.snapshotFailed(messageOf(error))
-      else if (!this.#stopped) this.#parts.fail(error)
-    })
+    this.#writing = this.#write(id, configuration).catch(error => this.#failed(error))
+  }
+
+  #failed(error: unknown): void {
+    if (outOfSpace(error)) this.#parts.events.snapshotFailed(messageOf(error))
+    else if (!this.#stopped) this.#parts.fail(error)
   }
 
   async #write(id: EntryId, configuration: Configuration): Promise<void> {
@@ -79,6 +96,7 @@ export class Snapshots {
       this.#lastBytes = stored.name.bytes
       events.snapshotTaken(stored.name, clock.monotonic() - began)
       step({ type: 'snapshotTaken', snapshot: snapshotOf(stored) })
+      this.#reads.renewed()
     } finally {
       this.#taking = false
     }
@@ -90,19 +108,19 @@ export class Snapshots {
     return new Promise(resolve => this.#parts.clock.afterPending(resolve))
   }
 
+  /** Part of a snapshot for a follower. */
   read(request: SnapshotRead): void {
-    const data = this.#parts.store.read(request.snapshot, request.offset, request.bytesMax)
-    this.#parts.step({ type: 'snapshotRead', request, data })
+    this.#reads.read(request)
+  }
+
+  #replace(reason: string): void {
+    this.#parts.events.snapshotFailed(reason)
+    if (!this.#taking) this.#parts.renew()
   }
 
   /** Keeps a part of a leader's snapshot; with the last one, reads the state in it. */
   store(part: SnapshotPart): void {
-    this.#storing = this.#storing
-      .then(() => this.#store(part))
-      .catch(error => {
-        if (outOfSpace(error)) this.#parts.events.snapshotFailed(messageOf(error))
-        else if (!this.#stopped) this.#parts.fail(error)
-      })
+    this.#storing = this.#storing.then(() => this.#store(part)).catch(error => this.#failed(error))
   }
 
   async #store(part: SnapshotPart): Promise<void> {
@@ -115,14 +133,11 @@ export class Snapshots {
   }
 
   async #takeOver(part: SnapshotPart): Promise<void> {
-    const { store, stateMachine, events, step } = this.#parts
+    const { store, events, step } = this.#parts
     const id = part.message.snapshot
-    const restoration = stateMachine.restore()
+    let checked: Checked
     try {
-      for (const piece of store.received(id)) {
-        restoration.take(piece)
-        await this.#pause()
-      }
+      checked = await this.#check(id)
     } catch (error) {
       if (this.#stopped) return
       // Damaged on the way, or half of it lost in a crash of ours: it is fetched anew.
@@ -130,9 +145,22 @@ export class Snapshots {
       store.discard(id)
       return step({ type: 'snapshotStored', part, offset: 0 })
     }
-    const snapshot = snapshotOf(await store.accept(id))
-    this.#ready = { id, from: part.from, restoration }
-    step({ type: 'snapshotReceived', part, snapshot })
+    await store.accept(id)
+    this.#ready = { id, from: part.from, restoration: checked.restoration }
+    step({ type: 'snapshotReceived', part, snapshot: checked.snapshot })
+  }
+
+  /** Everything that may be wrong with what a peer sent is found here, before it is this node's own. */
+  async #check(id: SnapshotId): Promise<Checked> {
+    const { store, stateMachine } = this.#parts
+    const snapshot = snapshotOf({ name: id, head: store.receivedHead(id) })
+    const restoration = stateMachine.restore()
+    for (const piece of store.received(id)) {
+      restoration.take(piece)
+      await this.#pause()
+    }
+    restoration.end()
+    return { snapshot, restoration }
   }
 
   /** What the core made of the snapshot that it was told of last: it takes it over, or needs it no more. */
@@ -157,7 +185,9 @@ export class Snapshots {
     this.#stopped = true
   }
 
-  close(): void {
+  /** After a stop: resolves when nothing is read or written any more. */
+  async close(): Promise<void> {
+    await Promise.all([this.#writing, this.#storing, this.#reads.closed()])
     this.#parts.store.close()
   }
 }

@@ -14,6 +14,8 @@ export interface StateMachine {
 export interface Restoration {
   /** Throws on pieces that make no state. */
   take(piece: Uint8Array): void
-  /** Puts the state into force, in place of the one before. All its pieces have been taken. Throws when it is not whole. */
+  /** All pieces have been taken. Throws when they make no whole state; after it, nothing can fail. */
+  end(): void
+  /** Puts the state into force, in place of the one before. */
   install(): void
 }

@@ -63,6 +63,7 @@ export class Replica implements StateMachine {
     const reader = new SnapshotReader()
     return {
       take: piece => reader.take(piece),
+      end: () => void reader.finish(),
       install: () => {
         const { image, keys } = reader.finish()
         this.#image = image

@@ -19,6 +19,8 @@ export type StoredSnapshot = {
 }
 type Origin = 'taken' | 'received'
 
+type DamagedFile = { readonly path: string; readonly index: number; readonly reason: string }
+
 type Incoming = { readonly name: SnapshotName; readonly path: string; readonly file: DiskFile; have: number }
 
 /**
@@ -37,14 +39,14 @@ export class SnapshotStore {
   readonly #list: StoredSnapshot[] = []
   readonly #open = new Map<string, DiskFile>()
   #incoming: Incoming | null = null
-  /** Snapshots that were found damaged, and why. */
-  readonly damaged: readonly string[]
+  #damaged: DamagedFile[] = []
+  /** The newest snapshot that this process has made or received. */
+  #newestKept = 0
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk
     this.#folder = folder
     disk.makeFolder(folder)
-    const damaged: string[] = []
     for (const file of disk.list(folder)) {
       if (file.endsWith('.tmp')) disk.remove(join(folder, file))
       if (!/^\d{16}-\d{16}\.(taken|received)$/.test(file)) continue
@@ -52,10 +54,9 @@ export class SnapshotStore {
         this.#list.push(this.#describe(join(folder, file)))
       } catch (error) {
         if (!(error instanceof DamagedLog)) throw error
-        damaged.push(error.message)
+        this.#damaged.push({ path: join(folder, file), index: indexOf(file), reason: error.message })
       }
     }
-    this.damaged = damaged
     // If the process before this one was killed behind a rename, the name may be in the memory of the system only.
     disk.syncFolder(folder)
   }
@@ -65,12 +66,17 @@ export class SnapshotStore {
     return this.#list
   }
 
+  /** Why each of the snapshots that were found damaged is none. */
+  get damaged(): readonly string[] {
+    return this.#damaged.map(({ reason }) => reason)
+  }
+
   #describe(path: string): StoredSnapshot {
     const file = this.#disk.open(path, 'existing')
     try {
       const { head, checksum } = readHead(file, path)
-      const [index, term, origin] = basename(path).split(/[-.]/)
-      const name = { index: Number(index), term: Number(term), bytes: file.size, checksum }
+      const [, term, origin] = basename(path).split(/[-.]/)
+      const name = { index: indexOf(basename(path)), term: Number(term), bytes: file.size, checksum }
       return { name, head, origin: origin as Origin }
     } finally {
       file.close()
@@ -103,6 +109,7 @@ export class SnapshotStore {
     this.#disk.rename(from, path)
     this.#disk.syncFolder(this.#folder)
     this.#replaced(path)
+    this.#newestKept = Math.max(this.#newestKept, name.index)
     const before = this.#list.findLastIndex(other => other.name.index < name.index)
     this.#list.splice(before + 1, 0, stored)
     return stored
@@ -113,6 +120,7 @@ export class SnapshotStore {
     this.#closeOpen(path)
     const twin = this.#list.findIndex(other => this.#path(other) === path)
     if (twin >= 0) this.#list.splice(twin, 1)
+    this.#damaged = this.#damaged.filter(other => other.path !== path)
   }
 
   #closeOpen(path: string): void {
@@ -174,6 +182,14 @@ export class SnapshotStore {
     return this.#incoming
   }
 
+  /** The head of a snapshot that has been received whole. Throws {@link DamagedLog}, also when it is another file. */
+  receivedHead(name: SnapshotName): Buffer {
+    const { path, file } = this.#receiving(name)
+    const { head, checksum } = readHead(file, path)
+    if (checksum === name.checksum) return head
+    throw new DamagedLog(`${path}: the snapshot is damaged: its checksum is not the one in its name`)
+  }
+
   /** The pieces of the snapshot that has been received whole. */
   *received(name: SnapshotName): Generator<Buffer> {
     const { path, file } = this.#receiving(name)
@@ -187,7 +203,7 @@ export class SnapshotStore {
     this.#disk.remove(path)
   }
 
-  /** Makes a received snapshot, whose pieces have been checked, one of this node's own. */
+  /** Makes a received snapshot, whose head and pieces have been checked, one of this node's own. */
   async accept(name: SnapshotName): Promise<StoredSnapshot> {
     const { path, file } = this.#receiving(name)
     const { head } = readHead(file, path)
@@ -205,16 +221,30 @@ export class SnapshotStore {
     this.#incoming = null
   }
 
-  /** Removes all but those. */
+  /** One of the list turned out to be damaged: it is none any more. */
+  spoil(name: SnapshotName, reason: string): void {
+    const stored = this.#find(name)
+    if (stored === undefined) return
+    const path = this.#forget(stored)
+    this.#damaged.push({ path, index: name.index, reason })
+  }
+
+  /** Removes all but those, and what is damaged once there is a newer one from this process: nobody will want it back. */
   keepOnly(wanted: (name: SnapshotName) => boolean): void {
-    const gone = this.#list.filter(({ name }) => !wanted(name))
-    for (const stored of gone) {
-      const path = this.#path(stored)
-      this.#closeOpen(path)
-      this.#list.splice(this.#list.indexOf(stored), 1)
-      this.#disk.remove(path)
-    }
+    const useless = this.#damaged.filter(({ index }) => index <= this.#newestKept)
+    this.#damaged = this.#damaged.filter(file => !useless.includes(file))
+    const unwanted = this.#list.filter(({ name }) => !wanted(name)).map(stored => this.#forget(stored))
+    const gone = [...useless.map(({ path }) => path), ...unwanted]
+    for (const path of gone) this.#disk.remove(path)
     if (gone.length > 0) this.#disk.syncFolder(this.#folder)
+  }
+
+  /** Returns where its file is. */
+  #forget(stored: StoredSnapshot): string {
+    const path = this.#path(stored)
+    this.#closeOpen(path)
+    this.#list.splice(this.#list.indexOf(stored), 1)
+    return path
   }
 
   close(): void {
@@ -226,6 +256,11 @@ export class SnapshotStore {
   #path({ name, origin }: Pick<StoredSnapshot, 'name' | 'origin'>): string {
     return join(this.#folder, `${pad(name.index)}-${pad(name.term)}.${origin}`)
   }
+}
+
+/** Of a file name. */
+function indexOf(file: string): number {
+  return Number(file.split('-')[0])
 }
 
 function pad(value: number): string {

@@ -72,6 +72,8 @@ export type SnapshotRead = {
   readonly snapshot: SnapshotId
   readonly offset: number
   readonly bytesMax: number
+  /** The follower threw away what it had of the file: it may be damaged here. */
+  readonly suspect: boolean
 }
 
 /** A part of a leader's snapshot that is to be kept. */

@@ -31,6 +31,17 @@ export class Inflight {
   }
 }
 
+/** A snapshot that goes out to one follower, one part at a time. */
+type Transfer = {
+  readonly id: SnapshotId
+  /** The follower has all before it. */
+  offset: number
+  /** When a part last went out. */
+  sentAt: Milliseconds
+  /** The follower threw away what it had of it. */
+  suspect: boolean
+}
+
 /**
  * The leader's view of one follower.
  *
@@ -68,8 +79,7 @@ export class Progress {
   advancedAt: Milliseconds
   /** The latest round of heartbeats that the follower answered. */
   round = 0
-  /** `offset`: the follower has all before it. `sentAt`: when a part last went out; one is under way at a time. */
-  transfer: { readonly id: SnapshotId; offset: number; sentAt: Milliseconds } | null = null
+  transfer: Transfer | null = null
   readonly inflight = new Inflight()
 
   constructor(session: number, next: Index, now: Milliseconds) {
@@ -82,7 +92,7 @@ export class Progress {
   becomeSnapshot(id: SnapshotId): void {
     this.state = 'snapshot'
     this.next = id.index + 1
-    this.transfer = { id, offset: 0, sentAt: Number.NEGATIVE_INFINITY }
+    this.transfer = { id, offset: 0, sentAt: Number.NEGATIVE_INFINITY, suspect: false }
     this.paused = false
     this.reading = false
     this.inflight.clear()

@@ -16,9 +16,11 @@ import { type Snapshot, sameSnapshot } from './snapshot.ts'
  * being sent an even older one will want the log behind that.
  */
 export function snapshotTaken(core: Core, snapshot: Snapshot): void {
-  const newest = core.snapshot
-  if (newest !== undefined && newest.id.index >= snapshot.id.index) return
-  core.snapshots = [...core.snapshots, snapshot].slice(-2)
+  const { index } = snapshot.id
+  if (core.snapshot !== undefined && core.snapshot.id.index > index) return
+  // One of the same entry takes the place of a file that turned out to be damaged.
+  const older = core.snapshots.filter(({ id }) => id.index < index)
+  core.snapshots = [...older, snapshot].slice(-2)
   compact(core)
 }
 
@@ -45,7 +47,8 @@ export function sendSnapshot(core: Core, peer: NodeId, progress: Progress): fals
     return false
   progress.reading = true
   const bytesMax = core.options.snapshotPartBytes
-  core.out.snapshotReads.push({ peer, session, snapshot: transfer.id, offset: transfer.offset, bytesMax })
+  const { id: snapshot, offset, suspect } = transfer
+  core.out.snapshotReads.push({ peer, session, snapshot, offset, bytesMax, suspect })
   return false
 }
 
@@ -58,6 +61,7 @@ export function receiveSnapshotRead(core: Core, request: SnapshotRead, data: Uin
   if (!sameSnapshot(transfer.id, request.snapshot) || transfer.offset !== request.offset) return
   if (data === null) return progress.becomeProbe(core.now)
   transfer.sentAt = core.now
+  transfer.suspect = false
   const { snapshot, offset } = request
   core.send(request.peer, { type: 'installSnapshot', term: core.term, session, snapshot, offset, data })
 }
@@ -68,6 +72,7 @@ export function receiveSnapshotReply(core: Core, { from }: Envelope, reply: Snap
   if (progress?.transfer == null || !sameSnapshot(progress.transfer.id, reply.snapshot)) return
   if (reply.offset === progress.transfer.offset) return
   const { transfer } = progress
+  transfer.suspect = reply.offset === 0
   const goesOn = reply.offset > transfer.offset && reply.offset < reply.snapshot.bytes
   transfer.offset = Math.min(reply.offset, reply.snapshot.bytes)
   // Who has all of it is busy taking it over, and who threw it away may have to do so again: both are given time.

@@ -51,7 +51,6 @@ export class MetadataNode {
   readonly consensus: Consensus
   readonly replica: Replica
   readonly #log: Log
-  readonly #store: SnapshotStore
   readonly #peers: Peers
   readonly #events: MetadataNodeEvents
   readonly #room: RoomWatch
@@ -80,7 +79,6 @@ export class MetadataNode {
       this.consensus.refuseProposals(reason),
     )
     this.#log = log
-    this.#store = store
     this.#events = events
     this.replica = replica
     const membersChanged = (members: Configuration): void => {
@@ -142,9 +140,10 @@ export class MetadataNode {
     this.#peers.close()
   }
 
+  /** After a stop: resolves when nothing in the data directory is touched any more. */
   async close(): Promise<void> {
+    await this.consensus.close()
     await this.#log.close()
-    this.#store.close()
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Fault, failOnce, MemoryDisk, outages, seeded } from '../log/memory-disk.ts'
+import { seeded } from '../../../simulator/chance.ts'
+import { type Fault, failOnce, MemoryDisk, outages } from '../log/memory-disk.ts'
 import {
   assertRestored,
   batchOf,

@@ -57,7 +57,11 @@ test('a turn that breaks off when the entry may be on its way to the disk leaves
     log,
     store: new SnapshotStore(new MemoryDisk(), '/data/snapshots'),
     clock,
-    stateMachine: { apply: nothing, capture: () => [], restore: () => ({ take: nothing, install: nothing }) },
+    stateMachine: {
+      apply: nothing,
+      capture: () => [],
+      restore: () => ({ take: nothing, end: nothing, install: nothing }),
+    },
     send: () => true,
     events: {
       changed: nothing,

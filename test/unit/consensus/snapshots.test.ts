@@ -1,83 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Snapshots } from '../../../src/consensus/snapshots.ts'
-import { SnapshotStore } from '../../../src/log/snapshot-store.ts'
-import type { Input, Output, SnapshotPart } from '../../../src/raft/io.ts'
+import type { Output } from '../../../src/raft/io.ts'
 import type { SnapshotId } from '../../../src/raft/snapshot.ts'
-import { failOnce, MemoryDisk, systemError } from '../log/memory-disk.ts'
-import {
-  configurationAt,
-  entriesAfter,
-  foreignSnapshot,
-  founding,
-  HARD,
-  SNAPSHOTS,
-  textsOf,
-} from './disk-history.ts'
-import { FakeClock } from './fake-clock.ts'
-import { Tape } from './tape.ts'
-
-const ENTRIES = [founding(), ...entriesAfter({ entries: [founding()], hard: HARD }, 1, 11, 200)]
-const CONFIGURATION = configurationAt(ENTRIES, 1)
-const LATER = { index: 6, term: 1 }
-
-class Bench {
-  readonly clock = new FakeClock()
-  readonly disk: MemoryDisk
-  readonly store: SnapshotStore
-  readonly tape = new Tape(textsOf(ENTRIES.slice(0, 6)))
-  readonly steps: Input[] = []
-  readonly events: string[] = []
-  readonly fatal: unknown[] = []
-  readonly snapshots: Snapshots
-
-  constructor(disk = new MemoryDisk(), snapshotBytesMin = 1000) {
-    this.disk = disk
-    this.store = new SnapshotStore(disk, SNAPSHOTS)
-    this.snapshots = new Snapshots(
-      { snapshotBytesMin },
-      {
-        store: this.store,
-        clock: this.clock,
-        stateMachine: this.tape,
-        events: {
-          snapshotTaken: ({ index }, ms) => void this.events.push(`taken ${index} in ${ms} ms`),
-          snapshotInstalled: ({ index }, from) => void this.events.push(`installed ${index} of ${from}`),
-          snapshotFailed: reason => void this.events.push(`failed: ${reason}`),
-        },
-        step: input => void this.steps.push(input),
-        fail: error => void this.fatal.push(error),
-      },
-    )
-  }
-
-  /** What the core was told, shortly. */
-  told(): string[] {
-    return this.steps.splice(0).map(input => {
-      if (input.type === 'snapshotStored') return `stored ${input.offset}`
-      if (input.type === 'snapshotReceived') return `received ${input.snapshot.id.index}`
-      if (input.type === 'snapshotTaken') return `taken ${input.snapshot.id.index}`
-      if (input.type === 'snapshotRead') return `read ${input.data?.length}`
-      return input.type
-    })
-  }
-
-  async receive(snapshot: SnapshotId, offset: number, data: Uint8Array): Promise<string[]> {
-    this.snapshots.store(part(snapshot, offset, data))
-    await this.clock.runAll()
-    return this.told()
-  }
-}
-
-function part(snapshot: SnapshotId, offset: number, data: Uint8Array): SnapshotPart {
-  return {
-    from: 3,
-    fromUuid: 'disk-3',
-    message: { type: 'installSnapshot', term: 2, session: 2, snapshot, offset, data },
-  }
-}
-
-const leaders = () => foreignSnapshot(ENTRIES, 12)
+import { failOnce, systemError } from '../log/memory-disk.ts'
+import { SNAPSHOTS, textsOf } from './disk-history.ts'
+import { settle } from './fake-clock.ts'
+import { Bench, bound, CONFIGURATION, ENTRIES, LATER, leaders, part } from './snapshots-bench.ts'
 
 test('a snapshot is due after so many bytes, and not while one is being taken', async () => {
   const { snapshots, clock } = new Bench()
@@ -124,11 +52,6 @@ test('taking one holds nothing up, and gives the state as it was when it began',
   assert.deepEqual(texts, [...textsOf(ENTRIES.slice(0, 6)).map(text => `+${text}`), '=5'])
   assert.deepEqual(JSON.parse(stored!.head.toString()).configurationIndex, 1)
 })
-
-function bound(disk?: MemoryDisk) {
-  const bench = new Bench(disk)
-  return { ...bench, snapshots: bench.snapshots, told: () => bench.told(), bench }
-}
 
 test('without space for it, it is given up and tried again; the state is let go', async () => {
   for (const kind of ['create', 'write', 'sync', 'rename'] as const) {
@@ -183,7 +106,7 @@ test('what a follower is to be sent is read from the file', async () => {
   await clock.runAll()
   told()
   const snapshot = store.list[0]!.name
-  const request = { peer: 2, session: 5, snapshot, offset: 10, bytesMax: 100 }
+  const request = { peer: 2, session: 5, snapshot, offset: 10, bytesMax: 100, suspect: false }
   snapshots.read(request)
   assert.deepEqual(steps, [{ type: 'snapshotRead', request, data: store.read(snapshot, 10, 100) }])
   snapshots.read({ ...request, snapshot: { ...snapshot, index: 99 } })
@@ -295,6 +218,7 @@ test('pieces that the state machine does not understand are a damaged transfer',
     take: () => {
       throw new Error('no such piece')
     },
+    end: () => {},
     install: () => {},
   })
   assert.deepEqual(await bench.receive(name, 0, bytes), [`stored ${bytes.length}`, 'stored 0'])
@@ -344,7 +268,36 @@ test('nothing is stored or told after the node has stopped', async () => {
   await clock.runAll()
   assert.deepEqual([told(), fatal, events], [[], [], []])
   assert.ok(disk.list(SNAPSHOTS)[0]!.endsWith('.incoming'), 'it goes on there after the restart')
-  snapshots.close()
+  await snapshots.close()
+})
+
+test('close waits for a snapshot that is being taken, one that is received and one that is looked through', async () => {
+  const { bench, disk, snapshots, clock, store, told } = bound()
+  snapshots.take(LATER, CONFIGURATION)
+  await clock.runAll()
+  const request = { peer: 2, session: 5, snapshot: store.list[0]!.name, offset: 0, bytesMax: 10 }
+  const { name, bytes } = await leaders()
+  const begin = [
+    () => snapshots.take({ index: 7, term: 1 }, CONFIGURATION),
+    () => snapshots.store(part(name, 0, bytes)),
+    () => snapshots.read({ ...request, suspect: true }),
+  ]
+  for (const each of begin) each()
+  await clock.runPending()
+  told()
+  snapshots.stop()
+  let closed = false
+  const closing = snapshots.close().then(() => {
+    closed = true
+    disk.operations.length = 0
+  })
+  await settle()
+  assert.ok(!closed)
+  await clock.runPending()
+  await closing
+  await clock.runAll()
+  assert.deepEqual([bench.told(), bench.fatal, disk.operations], [[], [], []])
+  assert.ok(!disk.list(SNAPSHOTS).includes('taking.tmp'))
 })
 
 test('what neither the core nor a follower needs is removed', async () => {

@@ -44,8 +44,10 @@ export class Tape implements StateMachine {
         else if (text.startsWith('=')) end = Number(text.slice(1))
         else throw new Error(`no piece of a tape: ${text.slice(0, 10)}`)
       },
-      install: () => {
+      end: () => {
         if (end !== texts.length) throw new Error(`the tape has ${texts.length} texts, not ${end}`)
+      },
+      install: () => {
         this.texts = texts
       },
     }

@@ -31,6 +31,7 @@ function lived(count: number, seed = 1): { node: Node; history: History } {
 function transfer(from: Node, to: Node): { install: () => void } {
   const restoration = to.replica.restore()
   for (const piece of from.replica.capture()) restoration.take(piece)
+  restoration.end()
   return restoration
 }
 
@@ -82,15 +83,20 @@ test('who waits for a version hears that a state brought it', async () => {
   assert.equal(other.clock.timers, 0)
 })
 
-test('a state that is not whole is not put into force', () => {
+test('a state that is not whole is told at its end, before anything rests on it', () => {
   const { node } = lived(60)
   const other = lived(5, 2).node
   const before = renderImage(other.replica.image)
   const restoration = other.replica.restore()
   const pieces = [...node.replica.capture()]
+  assert.throws(() => restoration.end(), /the snapshot has an end/)
   for (const piece of pieces.slice(0, -1)) restoration.take(piece)
-  assert.throws(() => restoration.install(), /the snapshot has an end/)
+  assert.throws(() => restoration.end(), /the snapshot has an end/)
   assert.deepEqual(renderImage(other.replica.image), before)
+  restoration.take(pieces.at(-1)!)
+  restoration.end()
+  restoration.install()
+  assert.deepEqual(renderImage(other.replica.image), renderImage(node.replica.image))
 })
 
 test('a capture goes on over the old state when another one is put into force meanwhile', () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seeded } from '../../../simulator/chance.ts'
 import { DamagedLog } from '../../../src/log/log.ts'
 import { writeSnapshot } from '../../../src/log/snapshot-file.ts'
 import { type SnapshotName, SnapshotStore } from '../../../src/log/snapshot-store.ts'
-import { failOnce, MemoryDisk, outages, seeded } from './memory-disk.ts'
+import { failOnce, MemoryDisk, outages } from './memory-disk.ts'
 
 const FOLDER = '/data/snapshots'
 const noPause = async (): Promise<void> => {}
