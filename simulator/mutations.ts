@@ -29,6 +29,7 @@ const CORE = 'src/raft/core.ts'
 const ELECTION = 'src/raft/election.ts'
 const REPLICATION = 'src/raft/replication.ts'
 const LOG = 'src/log/segmented-log.ts'
+const COMMITS = 'src/log/group-commit.ts'
 const RECOVERY = 'src/log/recovery.ts'
 const CONSENSUS = 'src/consensus/consensus.ts'
 const PROPOSALS = 'src/consensus/proposals.ts'
@@ -282,16 +283,16 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'a failed write counts as done',
     'T34',
-    LOG,
-    'done.reject(error)\n    if (this.#waiting === null) return',
-    'done.resolve()\n    if (this.#waiting === null) return',
+    COMMITS,
+    'this.#failure = error\n      done.reject(error)',
+    'this.#failure = error\n      done.resolve()',
   ),
   mutation(
     'a failed sync is tried again',
     'T34',
-    LOG,
-    'await this.#writeInParts(batch)\n        done.resolve()',
-    'await this.#writeInParts(batch).catch(() => this.#writeInParts(batch))\n        done.resolve()',
+    COMMITS,
+    'await this.#write(batch)\n',
+    'await this.#write(batch).catch(() => this.#write(batch))\n',
   ),
   mutation(
     'a node goes on when its disk fails',

@@ -78,10 +78,7 @@ export class LocationTable {
   /** Forgets the segments that nothing from record `index` on rests on, and returns them, oldest first. */
   dropBefore(index: number): Segment[] {
     const first = Math.max(index, this.#first)
-    const wanted = first > this.lastIndex ? this.#segments.at(-1)! : this.at(first).segment
-    const kept = this.#segments.findLast(
-      ({ header, beginsBatch }) => beginsBatch && header.sequence <= wanted.header.sequence,
-    )!
+    const kept = first > this.lastIndex ? this.#segments.at(-1)! : this.at(first).segment
     const dropped = this.#segments.filter(segment => segment.header.sequence < kept.header.sequence)
     if (dropped.length === 0) return dropped
     let gone = 0

@@ -36,7 +36,7 @@ import {
  * | a bad frame with a valid frame of the same or a later batch behind it  | refused                               |
  * | a bad frame in an earlier segment                                      | refused                               |
  * | older segments are gone (dropped behind a snapshot)                    | opened; who needs them must refuse    |
- * | the oldest segment begins inside a batch (a crash between two drops)   | opened with the rest of the batch     |
+ * | the oldest segment begins inside a batch (those before it are dropped)  | opened with the rest of the batch     |
  * | a segment missing in between, doubled, or not following the chain of the one before | refused                  |
  * | record indexes that do not follow each other                           | refused                               |
  * | a damaged segment header                                               | refused                               |
@@ -87,13 +87,8 @@ export async function recover(disk: Disk, folder: string, owner: string): Promis
     const header = checkedHeader(cursor, bytes, path, owner)
     if (position === 0) beginAt(cursor, header)
     checkSequence(cursor, header, path)
-    const segment: Segment = {
-      header,
-      path,
-      file: disk.open(path, 'existing'),
-      beginsBatch: cursor.parts.length === 0,
-      end: SEGMENT_HEADER_BYTES,
-    }
+    const file = disk.open(path, 'existing')
+    const segment: Segment = { header, path, file, end: SEGMENT_HEADER_BYTES }
     cursor.table.addSegment(segment)
     const lastFrame = readFrames(cursor, segment, bytes)
     if (newest) await makeDurable(disk, folder, segment, bytes, lastFrame)

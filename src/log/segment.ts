@@ -27,6 +27,8 @@ const MAGIC = Buffer.from('DMQLOG\r\n')
 const FIXED_BYTES = 48 + 4 + 1 + 4
 
 export type SegmentHeader = {
+  /** Who only reads older formats must not find newer frames behind this header: it refuses the file by this number. */
+  readonly format: number
   readonly sequence: number
   readonly baseIndex: number
   readonly firstBatch: number
@@ -40,8 +42,6 @@ export type Segment = {
   readonly header: SegmentHeader
   readonly path: string
   readonly file: DiskFile
-  /** False when it was begun in the middle of a batch: without the segment before it, it cannot be read. */
-  readonly beginsBatch: boolean
   /** Where the next frame goes. */
   end: number
 }
@@ -62,7 +62,7 @@ export function stateBytesMax(owner: string): number {
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const writer = new ByteWriter(SEGMENT_HEADER_BYTES)
   writer.bytes(MAGIC)
-  writer.u32(FORMAT_VERSION)
+  writer.u32(header.format)
   writer.u32(0)
   writer.u64(header.sequence)
   writer.u64(header.baseIndex)
@@ -82,8 +82,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 /** Null when the bytes are not a sound header; an unknown version is told apart so that it can be named. */
 export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | { unknownVersion: number } | null {
   if (bytes.length < SEGMENT_HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return null
-  const version = bytes.readUInt32LE(8)
-  if (version < 1 || version > FORMAT_VERSION) return { unknownVersion: version }
+  const format = bytes.readUInt32LE(8)
+  if (format < 1 || format > FORMAT_VERSION) return { unknownVersion: format }
   if (crc32(bytes.subarray(16, SEGMENT_HEADER_BYTES)) !== bytes.readUInt32LE(12)) return null
   const reader = new ByteReader(bytes.subarray(16, SEGMENT_HEADER_BYTES))
   const sequence = reader.u64()
@@ -94,5 +94,14 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | { unknownVer
   const owner = reader.text()
   const hasState = reader.u8() === 1
   const state = Buffer.from(reader.blob())
-  return { sequence, baseIndex, firstBatch, chain, bytes: length, owner, state: hasState ? state : null }
+  return {
+    format,
+    sequence,
+    baseIndex,
+    firstBatch,
+    chain,
+    bytes: length,
+    owner,
+    state: hasState ? state : null,
+  }
 }

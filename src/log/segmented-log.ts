@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { assert } from '../base/assert.ts'
-import { type Deferred, deferred } from '../base/deferred.ts'
 import type { Disk, DiskFile } from '../io/disk.ts'
-import { mergeBatches } from './batch.ts'
 import { applyMaskTo, encodeFrame, frameBytes, RECORD_HEADER_BYTES, SECTOR_BYTES } from './frame.ts'
+import { GroupCommit } from './group-commit.ts'
 import type { Location, LocationTable } from './location-table.ts'
 import { type Batch, DamagedLog, type Log } from './log.ts'
 import { type Recovered, recover } from './recovery.ts'
 import {
   encodeSegmentHeader,
+  FORMAT_VERSION,
   SEGMENT_HEADER_BYTES,
   type Segment,
   type SegmentHeader,
@@ -51,20 +51,15 @@ export class SegmentedLog implements Log {
   #state: Buffer | null
   #nextBatch: number
   #chain: number
-  /** Where the log ends once everything that was accepted is on disk. */
-  #acceptedLast: number
-
-  #waiting: Batch | null = null
-  #waitingDone: Deferred<void> = deferred()
-  #writing = false
-  #failure: unknown = null
+  /** One write at a time: frame N + 1 is not begun before frame N is durable (recovery rests on it). */
+  readonly #commits: GroupCommit
   #preparing: Promise<DiskFile> | null = null
   #closing: Promise<void> | null = null
 
   static async open(options: SegmentedLogOptions): Promise<SegmentedLog> {
     options.disk.makeFolder(options.folder)
     const log = new SegmentedLog(options, await recover(options.disk, options.folder, options.owner))
-    if (log.#table.segments.length === 0) await log.#roll(true)
+    if (log.#table.segments.length === 0) await log.#roll()
     return log
   }
 
@@ -79,7 +74,7 @@ export class SegmentedLog implements Log {
     this.#state = recovered.state
     this.#nextBatch = recovered.nextBatch
     this.#chain = recovered.chain
-    this.#acceptedLast = recovered.table.lastIndex
+    this.#commits = new GroupCommit(recovered.table.lastIndex, batch => this.#writeInParts(batch))
   }
 
   get firstIndex(): number {
@@ -95,57 +90,9 @@ export class SegmentedLog implements Log {
   }
 
   append(batch: Batch): Promise<void> {
-    if (this.#failure !== null) return Promise.reject(this.#failure)
-    this.#accept(batch)
-    if (this.#waiting === null) {
-      this.#waiting = batch
-      this.#waitingDone = deferred()
-    } else {
-      this.#waiting = mergeBatches(this.#waiting, batch)
-    }
-    const done = this.#waitingDone.promise
-    if (!this.#writing) void this.#writeAll()
-    return done
-  }
-
-  #accept(batch: Batch): void {
     const stateMax = stateBytesMax(this.#owner)
     assert((batch.state?.length ?? 0) <= stateMax, `a state has at most ${stateMax} bytes`)
-    assert(batch.truncateFrom === null || batch.truncateFrom >= this.firstIndex, 'only what is there is void')
-    if (batch.resetTo !== null) this.#acceptedLast = batch.resetTo
-    if (batch.truncateFrom !== null) this.#acceptedLast = Math.min(this.#acceptedLast, batch.truncateFrom - 1)
-    if (batch.records.length === 0) return
-    assert(
-      batch.firstIndex === this.#acceptedLast + 1,
-      `record ${batch.firstIndex} follows ${this.#acceptedLast}`,
-    )
-    this.#acceptedLast += batch.records.length
-  }
-
-  /** One write at a time: frame N + 1 is not begun before frame N is durable (recovery rests on it). */
-  async #writeAll(): Promise<void> {
-    this.#writing = true
-    while (this.#waiting !== null) {
-      const batch: Batch = this.#waiting
-      const done = this.#waitingDone
-      this.#waiting = null
-      try {
-        await this.#writeInParts(batch)
-        done.resolve()
-      } catch (error) {
-        this.#fail(error, done)
-      }
-    }
-    this.#writing = false
-  }
-
-  /** Never retried: after a failed sync the kernel may have dropped the very pages that failed. */
-  #fail(error: unknown, done: Deferred<void>): void {
-    this.#failure = error
-    done.reject(error)
-    if (this.#waiting === null) return
-    this.#waiting = null
-    this.#waitingDone.reject(error)
+    return this.#commits.append(batch, this.firstIndex)
   }
 
   /**
@@ -179,7 +126,7 @@ export class SegmentedLog implements Log {
   async #writeFrame(batch: Batch, first: boolean, last: boolean): Promise<WrittenFrame> {
     const bytes = frameBytes(batch)
     assert(SEGMENT_HEADER_BYTES + bytes <= this.#segmentBytes, `a frame of ${bytes} bytes fits in a segment`)
-    if (this.#segment.end + bytes > this.#segment.header.bytes) await this.#roll(first)
+    if (!this.#takes(bytes)) await this.#roll()
     const segment = this.#segment
     const start = segment.end
     const reset = batch.resetTo !== null
@@ -202,15 +149,22 @@ export class SegmentedLog implements Log {
     this.#state = state ?? this.#state
   }
 
+  /** The newest segment has room for a frame of so many bytes, and is of a format in which every frame may be. */
+  #takes(bytes: number): boolean {
+    const { header, end } = this.#segment
+    return header.format === FORMAT_VERSION && end + bytes <= header.bytes
+  }
+
   get #segment(): Segment {
     return this.#table.segments.at(-1)!
   }
 
   /** Begins the next segment: header on disk first, then its name, and only then frames. */
-  async #roll(beginsBatch: boolean): Promise<void> {
+  async #roll(): Promise<void> {
     const file = await this.#prepareNext()
     this.#preparing = null
     const header: SegmentHeader = {
+      format: FORMAT_VERSION,
       sequence: (this.#table.segments.at(-1)?.header.sequence ?? 0) + 1,
       baseIndex: this.#table.lastIndex + 1,
       firstBatch: this.#nextBatch,
@@ -223,7 +177,7 @@ export class SegmentedLog implements Log {
     await file.writeDurably(encodeSegmentHeader(header), 0)
     this.#disk.rename(join(this.#folder, PREPARED), path)
     this.#disk.syncFolder(this.#folder)
-    this.#table.addSegment({ header, path, file, beginsBatch, end: SEGMENT_HEADER_BYTES })
+    this.#table.addSegment({ header, path, file, end: SEGMENT_HEADER_BYTES })
   }
 
   #prepareNext(): Promise<DiskFile> {
@@ -267,12 +221,15 @@ export class SegmentedLog implements Log {
   }
 
   /** Oldest first, each one for good before the next: what a crash leaves has no gap. */
-  async dropBefore(index: number): Promise<void> {
-    for (const { path, file } of this.#table.dropBefore(index)) {
-      file.close()
-      this.#disk.remove(path)
-      this.#disk.syncFolder(this.#folder)
-    }
+  dropBefore(index: number): Promise<void> {
+    // Never in the middle of a batch: its first frames may lie in a segment that no record is in yet.
+    return this.#commits.between(async () => {
+      for (const { path, file } of this.#table.dropBefore(index)) {
+        file.close()
+        this.#disk.remove(path)
+        this.#disk.syncFolder(this.#folder)
+      }
+    })
   }
 
   close(): Promise<void> {
@@ -281,8 +238,7 @@ export class SegmentedLog implements Log {
   }
 
   async #closeOnce(): Promise<void> {
-    while (this.#writing) await this.#waitingDone.promise.catch(() => {})
-    this.#failure ??= new Error('the log is closed')
+    await this.#commits.close()
     const prepared = await this.#preparing?.catch(() => null)
     prepared?.close()
     for (const segment of this.#table.segments) segment.file.close()

@@ -1,7 +1,6 @@
 import { assert } from '../base/assert.ts'
-import { type Deferred, deferred } from '../base/deferred.ts'
 import type { LogRow, LogTable } from '../io/log-table.ts'
-import { mergeBatches } from './batch.ts'
+import { GroupCommit } from './group-commit.ts'
 import { type Batch, DamagedLog, type Log } from './log.ts'
 
 /** How a record is spread over the columns of a row, and made from them again. */
@@ -28,13 +27,8 @@ export class SqlLog implements Log {
   #first: number
   #records: Buffer[]
   #state: Buffer | null
-  /** Where the log ends once everything that was accepted is written. */
-  #acceptedLast: number
-  #waiting: Batch | null = null
-  #waitingDone: Deferred<void> = deferred()
-  /** Transactions, one after the other. */
-  #writing: Promise<void> = Promise.resolve()
-  #failure: unknown = null
+  /** One transaction at a time. */
+  readonly #commits: GroupCommit
 
   static async open(options: SqlLogOptions): Promise<SqlLog> {
     const { firstIndex, rows, state } = await options.table.load()
@@ -54,7 +48,7 @@ export class SqlLog implements Log {
     this.#first = first
     this.#records = records
     this.#state = state
-    this.#acceptedLast = this.lastIndex
+    this.#commits = new GroupCommit(this.lastIndex, batch => this.#write(batch))
   }
 
   get firstIndex(): number {
@@ -70,49 +64,7 @@ export class SqlLog implements Log {
   }
 
   append(batch: Batch): Promise<void> {
-    if (this.#failure !== null) return Promise.reject(this.#failure)
-    this.#accept(batch)
-    if (this.#waiting === null) {
-      this.#waiting = batch
-      this.#waitingDone = deferred()
-      // Whoever appended hears of a failure by `waitingDone`.
-      this.#queue(() => this.#writeWaiting()).catch(() => {})
-    } else {
-      this.#waiting = mergeBatches(this.#waiting, batch)
-    }
-    return this.#waitingDone.promise
-  }
-
-  #accept({ resetTo, truncateFrom, firstIndex, records }: Batch): void {
-    assert(truncateFrom === null || truncateFrom >= this.#first, 'only what is there is void')
-    if (resetTo !== null) this.#acceptedLast = resetTo
-    if (truncateFrom !== null) this.#acceptedLast = Math.min(this.#acceptedLast, truncateFrom - 1)
-    if (records.length === 0) return
-    assert(firstIndex === this.#acceptedLast + 1, `record ${firstIndex} follows ${this.#acceptedLast}`)
-    this.#acceptedLast += records.length
-  }
-
-  #queue(work: () => Promise<void>): Promise<void> {
-    const done = this.#writing.then(async () => {
-      if (this.#failure !== null) throw this.#failure
-      await work()
-    })
-    this.#writing = done.catch(() => {})
-    return done
-  }
-
-  async #writeWaiting(): Promise<void> {
-    const batch = this.#waiting!
-    const done = this.#waitingDone
-    this.#waiting = null
-    try {
-      await this.#write(batch)
-      done.resolve()
-    } catch (error) {
-      this.#failure = error
-      done.reject(error)
-      if (this.#waiting !== null) this.#waitingDone.reject(error)
-    }
+    return this.#commits.append(batch, this.#first)
   }
 
   async #write({ resetTo, truncateFrom, firstIndex, records, state }: Batch): Promise<void> {
@@ -146,7 +98,7 @@ export class SqlLog implements Log {
   }
 
   dropBefore(index: number): Promise<void> {
-    return this.#queue(async () => {
+    return this.#commits.between(async () => {
       const first = Math.min(index, this.lastIndex + 1)
       if (first <= this.#first) return
       await this.#table.dropBefore(first)
@@ -156,8 +108,7 @@ export class SqlLog implements Log {
   }
 
   async close(): Promise<void> {
-    await this.#writing
-    this.#failure ??= new Error('the log is closed')
+    await this.#commits.close()
     await this.#table.close()
   }
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seeded } from '../../../simulator/chance.ts'
 import { type Batch, DamagedLog } from '../../../src/log/log.ts'
 import type { SegmentedLog } from '../../../src/log/segmented-log.ts'
-import { type Fault, failOnce, MemoryDisk, outages, seeded } from './memory-disk.ts'
+import { type Fault, failOnce, MemoryDisk, outages } from './memory-disk.ts'
 import {
   applied,
   assertContent,

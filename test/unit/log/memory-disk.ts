@@ -480,14 +480,3 @@ function digits(number: number, versions: readonly number[]): Fate {
     return Math.floor(number / below) % versions[change]!
   }
 }
-
-/** Chance from a seed (mulberry32): the same seed, the same run. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000
-  }
-}

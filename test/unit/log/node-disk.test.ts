@@ -3,10 +3,11 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, mock, test } from 'node:test'
+import { seeded } from '../../../simulator/chance.ts'
 import type { Disk } from '../../../src/io/disk.ts'
 import { nodeDisk } from '../../../src/io/node-disk.ts'
 import { SegmentedLog } from '../../../src/log/segmented-log.ts'
-import { failOnce, MemoryDisk, outages, seeded } from './memory-disk.ts'
+import { failOnce, MemoryDisk, outages } from './memory-disk.ts'
 import { batch, contentOf, openLog, record, sameModel } from './model.ts'
 
 /** What the log relies on, of the real disk and of the one in memory that stands in for it. */

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { crc32 } from 'node:zlib'
-import { encodeFrame, type Frame } from '../../../src/log/frame.ts'
 import { DamagedLog } from '../../../src/log/log.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../../src/log/segment.ts'
+import {
+  encodeSegmentHeader,
+  FORMAT_VERSION,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from '../../../src/log/segment.ts'
 import { SegmentedLog } from '../../../src/log/segmented-log.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import {
-  assertContent,
   batch,
   EMPTY,
   FOLDER,
@@ -19,73 +21,21 @@ import {
   SEGMENT_BYTES,
   segmentPaths,
 } from './model.ts'
-
-/** Fills two segments: frames of records 1 and 2 in the first, of 3 and 4 in the second. */
-const BATCHES = [
-  batch(1, [record('a', 5000)], { state: Buffer.from('term 1') }),
-  batch(2, [record('b', 5000)]),
-  batch(3, [record('c', 2200)], { state: Buffer.from('term 2') }),
-  batch(4, [record('d', 1900)]),
-]
-const MODELS = modelsOf(BATCHES)
-const FRAME_BYTES = [5064, 5056, 2264, 1960] as const
-const THIRD = SEGMENT_HEADER_BYTES
-const FOURTH = THIRD + FRAME_BYTES[2]
-const END = FOURTH + FRAME_BYTES[3]
-
-async function twoSegments(): Promise<{ disk: MemoryDisk; first: string; second: string }> {
-  const disk = new MemoryDisk()
-  const log = await openLog(disk)
-  for (const one of BATCHES) await log.append(one)
-  await log.close()
-  const [first, second, ...more] = segmentPaths(disk)
-  assert.deepEqual(more, [])
-  assert.equal(
-    disk.readFile(second!).readUInt32LE(FOURTH),
-    FRAME_BYTES[3],
-    'the test knows where the frames lie',
-  )
-  return { disk, first: first!, second: second! }
-}
-
-type Expected = {
-  readonly file: string
-  readonly offset: number
-  readonly records: number
-  readonly why: RegExp
-}
-
-/** A refusal says which file, where in it, which records are at stake, what is wrong and what to do. */
-async function assertRefused(disk: MemoryDisk, { file, offset, records, why }: Expected): Promise<void> {
-  const before = disk.list(FOLDER).map(name => [name, disk.readFile(`${FOLDER}/${name}`)])
-  await assert.rejects(openLog(disk), (error: Error) => {
-    assert.ok(error instanceof DamagedLog, error.stack)
-    assert.ok(
-      error.message.startsWith(`${file}: at offset ${offset}, records from ${records} on: `),
-      error.message,
-    )
-    assert.match(error.message, why)
-    assert.match(
-      error.message,
-      /Restore this data directory from a copy of the disk; do not delete parts of it/,
-    )
-    return true
-  })
-  assert.deepEqual(
-    disk.list(FOLDER).map(name => [name, disk.readFile(`${FOLDER}/${name}`)]),
-    before,
-    'left as it was',
-  )
-}
-
-async function assertOpens(disk: MemoryDisk, model = MODELS[4]!): Promise<SegmentedLog> {
-  const log = await openLog(disk)
-  assertContent(log, model)
-  return log
-}
-
-const zero = (from: number, to: number) => (bytes: Buffer) => void bytes.fill(0, from, to)
-const flip = (at: number) => (bytes: Buffer) => void bytes.writeUInt8(bytes[at]! ^ 1, at)
+import {
+  assertOpens,
+  assertRefused,
+  BATCHES,
+  chainAt,
+  END,
+  FOURTH,
+  FRAME_BYTES,
+  flip,
+  MODELS,
+  THIRD,
+  twoSegments,
+  writeFrame,
+  zero,
+} from './two-segments.ts'
 
 const ROWS: Record<string, () => Promise<void>> = {
   'no segment': async () => {
@@ -210,7 +160,7 @@ const ROWS: Record<string, () => Promise<void>> = {
     await log.close()
   },
 
-  'the oldest segment begins inside a batch (a crash between two drops)': async () => {
+  'the oldest segment begins inside a batch (those before it are dropped)': async () => {
     const disk = new MemoryDisk()
     const log = await openLog(disk)
     const records = ['a', 'b', 'c', 'd', 'e'].map(name => record(name, 5000))
@@ -349,100 +299,6 @@ test('every row of the table in recovery.ts has a test here', () => {
   assert.deepEqual(rows.slice(1).sort(), Object.keys(ROWS).sort())
 })
 
-test('a frame whose checksums agree with each other but not with its content is damage, not an accident', async () => {
-  const { disk, second } = await twoSegments()
-  const chain = chainAt(disk, second, FOURTH)
-  const { buffer } = encodeFrame(
-    {
-      batch: 5,
-      first: true,
-      last: true,
-      reset: false,
-      truncateFrom: 0,
-      firstIndex: 5,
-      records: [record('x')],
-      state: null,
-    },
-    chain,
-    END,
-  )
-  buffer[60]! ^= 1
-  buffer.writeUInt32LE(crc32(buffer.subarray(8), chain), 4)
-  disk.damage(second, bytes => void buffer.copy(bytes, END))
-  await assertRefused(disk, {
-    file: second,
-    offset: END,
-    records: 5,
-    why: /not by a write that was cut short/,
-  })
-})
-
-test('a frame that does not come next is damage, torn or not', async () => {
-  for (const lost of [0, 512]) {
-    const { disk, second } = await twoSegments()
-    const records = [record('x', 2000)]
-    writeFrame(disk, second, {
-      batch: 6,
-      first: true,
-      last: true,
-      reset: false,
-      truncateFrom: 0,
-      firstIndex: 5,
-      records,
-      state: null,
-    })
-    disk.damage(second, zero(END + 1024 - (END % 512), END + 1024 - (END % 512) + lost))
-    await assertRefused(disk, {
-      file: second,
-      offset: END,
-      records: 5,
-      why: /not by a write that was cut short/,
-    })
-  }
-})
-
-test('a torn frame is cut although its records look like frames', async () => {
-  const image = (await twoSegments().then(({ disk, second }) => disk.readFile(second))).subarray(FOURTH, END)
-  const sector = END + 2048 - (END % 512)
-  for (const { records, lost } of [
-    { records: [image, numbersThatLookLikeAFrame(), image], lost: [sector, sector + 512] },
-    {
-      records: [numbersThatLookLikeAFrame(), numbersThatLookLikeAFrame()],
-      lost: [END, END + 512 - (END % 512)],
-    },
-  ] as const) {
-    const { disk, second } = await twoSegments()
-    const log = await openLog(disk)
-    await log.append(batch(5, records))
-    await log.close()
-    disk.damage(second, zero(...lost))
-    assert.equal((await assertOpens(disk)).torn?.offset, END)
-  }
-})
-
-/** Nothing but small numbers: the length, batch, indexes and counts that a frame of no records could have. */
-function numbersThatLookLikeAFrame(): Buffer {
-  const numbers = new Uint32Array(512)
-  for (let i = 0; i < numbers.length; i += 16) numbers.set([64, 1, 99, 0, 0, 0, 0, 0, 0, 0xffff_ffff], i)
-  return Buffer.from(numbers.buffer)
-}
-
-test('a torn frame of large numbers is looked through in a moment', async () => {
-  const disk = new MemoryDisk()
-  const bytes = 2 * 1024 * 1024
-  const log = await openLog(disk, 2 * bytes)
-  const numbers = Buffer.alloc(bytes)
-  for (let i = 0; i < bytes; i += 4) numbers.writeUInt32LE(bytes / 2, i)
-  await log.append(batch(1, [numbers]))
-  await log.close()
-  disk.damage(segmentPaths(disk)[0]!, zero(4096, 4608))
-  const started = process.cpuUsage()
-  const reopened = await openLog(disk, 2 * bytes)
-  assert.equal(reopened.torn?.offset, 4096)
-  const { user, system } = process.cpuUsage(started)
-  assert.ok(user + system < 3_000_000, `${user + system} us of processor time`)
-})
-
 test('files of other names are none of our business', async () => {
   const { disk } = await twoSegments()
   for (const name of ['lock', '1-1.log', '0000000003-0000000000000009.log.torn-4096', 'notes.log']) {
@@ -457,21 +313,19 @@ async function headerOf(
   rest: Partial<SegmentHeader>,
 ): Promise<SegmentHeader> {
   const chain = chainAt(disk, first, THIRD + FRAME_BYTES[0])
-  const bytes = SEGMENT_BYTES
-  return { sequence: 2, baseIndex: 3, firstBatch: 3, chain, bytes, owner: OWNER, state: null, ...rest }
-}
-
-/** The chain value of the frame at `position`. */
-function chainAt(disk: MemoryDisk, path: string, position: number): number {
-  return disk.readFile(path).readUInt32LE(position + 4)
+  return {
+    format: FORMAT_VERSION,
+    sequence: 2,
+    baseIndex: 3,
+    firstBatch: 3,
+    chain,
+    bytes: SEGMENT_BYTES,
+    owner: OWNER,
+    state: null,
+    ...rest,
+  }
 }
 
 function writeHeader(disk: MemoryDisk, path: string, header: SegmentHeader): void {
   disk.damage(path, bytes => void encodeSegmentHeader(header).copy(bytes))
-}
-
-/** Writes a frame that follows the last one. */
-function writeFrame(disk: MemoryDisk, path: string, frame: Frame): void {
-  const { buffer } = encodeFrame(frame, chainAt(disk, path, FOURTH), END)
-  disk.damage(path, bytes => void buffer.copy(bytes, END))
 }

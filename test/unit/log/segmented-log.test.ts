@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seeded } from '../../../simulator/chance.ts'
 import { type Batch, DamagedLog } from '../../../src/log/log.ts'
 import type { SegmentedLog } from '../../../src/log/segmented-log.ts'
-import { failOnce, MemoryDisk, seeded, systemError } from './memory-disk.ts'
+import { failOnce, MemoryDisk, systemError } from './memory-disk.ts'
 import {
   applied,
   assertContent,
