@@ -41,8 +41,8 @@ export class Chance {
   }
 }
 
-/** A small seeded generator (mulberry32). */
-function seeded(seed: number): () => number {
+/** A small seeded generator (mulberry32): fractions from 0 up to 1, the same ones on every machine. */
+export function seeded(seed: number): () => number {
   let state = (seed * 0x9e3779b9) | 0
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Chance } from '../simulator/chance.ts'
 import type { NodeProcess } from '../test/cluster/processes.ts'
-import type { Chance } from '../test/unit/raft/seeded.ts'
 import type { ProxiedCluster } from './proxied-cluster.ts'
 
 /** One thing that goes wrong, and for how long; it is undone before it returns. */

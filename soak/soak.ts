@@ -1,6 +1,6 @@
+import { Chance } from '../simulator/chance.ts'
 import { checkLinearizability, type Model } from '../simulator/linearizability.ts'
 import { ask } from '../test/cluster/processes.ts'
-import { Chance } from '../test/unit/raft/seeded.ts'
 import { nemesis } from './nemesis.ts'
 import { ProxiedCluster } from './proxied-cluster.ts'
 import { client, type Input, type Output, REGISTERS, type Recorded } from './workload.ts'

@@ -1,5 +1,5 @@
+import type { Chance } from '../simulator/chance.ts'
 import type { Operation } from '../simulator/linearizability.ts'
-import type { Chance } from '../test/unit/raft/seeded.ts'
 import type { ProxiedCluster } from './proxied-cluster.ts'
 
 /** A register: a topic, whose retention is written and read. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { type Delta, type KnownController, MetadataCopy } from '../../../src/broker/metadata-copy.ts'
 import { type AcceptedCommand, ChangeRing } from '../../../src/metadata/change-ring.ts'
 import { type Command, encodeCommand } from '../../../src/metadata/command.ts'
@@ -7,7 +8,6 @@ import { apply } from '../../../src/metadata/metadata.ts'
 import type { ImageView } from '../../../src/metadata/render.ts'
 import { History } from '../metadata/history.ts'
 import { type Intent, Machine, newTopic, plainBroker, viewOf } from '../metadata/machine.ts'
-import { Chance } from '../raft/seeded.ts'
 
 const CLUSTER = 'cluster A'
 const SEED = process.env.SEED === undefined ? null : Number(process.env.SEED)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { delta, type RowChange } from '../../../src/controller/delta.ts'
 import { type AcceptedCommand, ChangeRing } from '../../../src/metadata/change-ring.ts'
 import { encodeCommand } from '../../../src/metadata/command.ts'
@@ -9,7 +10,6 @@ import { type ImageView, renderImage, type TopicView } from '../../../src/metada
 import { touchedBy } from '../../../src/metadata/touched.ts'
 import { History } from '../metadata/history.ts'
 import { Machine, newTopic, plainBroker, viewOf } from '../metadata/machine.ts'
-import { Chance } from '../raft/seeded.ts'
 
 /** Applies what the machine accepts, and notes what it touched, as the metadata nodes do. */
 function accepted(machine: Machine, intent: Parameters<Machine['accept']>[0]): AcceptedCommand {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { Sessions } from '../../../src/controller/sessions.ts'
-import { Chance } from '../raft/seeded.ts'
 
 const TIMEOUT_MS = 6_000
 const INTERVAL_MS = 200

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { type AcceptedCommand, ChangeRing } from '../../../src/metadata/change-ring.ts'
-import { Chance } from '../raft/seeded.ts'
 
 function command(version: number, bytes = 100, topics: readonly string[] = []): AcceptedCommand {
   return { version, commandType: 'T', commandData: 'x'.repeat(bytes), topics, brokers: [] }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { COMMAND_TYPES, type CommandType } from '../../../src/metadata/command.ts'
 import { Image } from '../../../src/metadata/image.ts'
 import { type Applied, apply } from '../../../src/metadata/metadata.ts'
 import { readImage, renderImage } from '../../../src/metadata/render.ts'
-import { Chance } from '../raft/seeded.ts'
 import { History } from './history.ts'
 import { overTheWire, viewOf } from './machine.ts'
 

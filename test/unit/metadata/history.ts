@@ -1,8 +1,8 @@
+import { Chance } from '../../../simulator/chance.ts'
 import { registrationOf } from '../../../src/metadata/broker.ts'
 import type { Command } from '../../../src/metadata/command.ts'
 import type { Image } from '../../../src/metadata/image.ts'
 import type { Partition } from '../../../src/metadata/partition-table.ts'
-import { Chance } from '../raft/seeded.ts'
 
 const BROKER_IDS = [0, 1, 2, 3, 7]
 const TOPIC_NAMES = ['orders', 'a.b', 'a_b', 'logs', 'x', 'no such topic!', 'y']

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { PAGE_ROWS, PartitionPage, pageOf, rowInPage } from '../../../src/metadata/partition-page.ts'
 import { type Partition, PartitionTable } from '../../../src/metadata/partition-table.ts'
-import { Chance } from '../raft/seeded.ts'
 
 function filledPage(seed: number): PartitionPage {
   const chance = new Chance(seed)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { type Partition, PartitionTable } from '../../../src/metadata/partition-table.ts'
-import { Chance } from '../raft/seeded.ts'
 
 const REPLICA_LISTS = [[1], [1, 2], [2, 1], [1, 2, 3], [3, 4, 5], [10, 2], [1, 0, 2]]
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { ReplicaLists } from '../../../src/metadata/replica-lists.ts'
-import { Chance } from '../raft/seeded.ts'
 
 const LISTS = [[1], [1, 2], [2, 1], [3], [1, 2, 3], [7, 8, 9]]
 

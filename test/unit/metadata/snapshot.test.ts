@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { IdempotencyKeys } from '../../../src/metadata/idempotency.ts'
 import { Image } from '../../../src/metadata/image.ts'
 import { apply } from '../../../src/metadata/metadata.ts'
 import { PAGE_ROWS } from '../../../src/metadata/partition-page.ts'
 import { renderImage } from '../../../src/metadata/render.ts'
 import { SnapshotReader, writeSnapshot } from '../../../src/metadata/snapshot.ts'
-import { Chance } from '../raft/seeded.ts'
 import { History } from './history.ts'
 import { Machine } from './machine.ts'
 

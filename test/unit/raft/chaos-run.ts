@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
+import { Chance } from '../../../simulator/chance.ts'
 import type { NodeId } from '../../../src/raft/entry.ts'
 import type { RaftOptions } from '../../../src/raft/options.ts'
 import { Cluster } from './cluster.ts'
 import { type Faults, NO_FAULTS } from './faults.ts'
 import type { Node } from './node.ts'
-import { Chance } from './seeded.ts'
 
 const CHAOS_MS = 8000
 /** By then every trouble is over, and the last message of the bad time has come. */
@@ -118,6 +118,11 @@ export class ChaosRun {
     this.propose()
     this.cluster.after(10, () => this.crash(leader, ms))
     this.cluster.after(20, () => this.cluster.healLinks())
+  }
+
+  /** Nobody hears this node, and it hears nobody. */
+  isolate(node: Node, ms: number): void {
+    this.#cut(ms, () => this.#split([node.id]))
   }
 
   #split(some = this.#ids().filter(() => this.chance.happens(0.5))): void {

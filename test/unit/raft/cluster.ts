@@ -1,3 +1,4 @@
+import { Chance } from '../../../simulator/chance.ts'
 import type { NodeId } from '../../../src/raft/entry.ts'
 import type {
   Input,
@@ -14,7 +15,6 @@ import { NO_FAULTS } from './faults.ts'
 import { diskOf, Node, type Observer } from './node.ts'
 import { Safety } from './safety.ts'
 import { say } from './say.ts'
-import { Chance } from './seeded.ts'
 
 type Process = {
   persisting: boolean

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import { BEFORE_FIRST, type Entry, type EntryId, sizeOf } from '../../../src/raft/entry.ts'
 import { LogView } from '../../../src/raft/log-view.ts'
 import { entry } from './node.ts'
-import { Chance } from './seeded.ts'
 
 /** A view of entries of these terms; the tail holds the newest `tail` of them. */
 function view(terms: readonly number[], tail = terms.length): LogView {

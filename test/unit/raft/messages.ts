@@ -34,7 +34,7 @@ export function rejection(leader: Node, rejected: number, hint: EntryId): Append
 
 export function voteRequest(
   term: number,
-  last: EntryId,
+  last: EntryId = { index: 1, term: 1 },
   over: { preVote?: boolean; transfer?: boolean } = {},
 ) {
   return { type: 'voteRequest', transfer: false, term, preVote: false, last, ...over } as const

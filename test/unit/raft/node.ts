@@ -1,3 +1,4 @@
+import { seeded } from '../../../simulator/chance.ts'
 import { type Entry, FOUND_CLUSTER, type HardState, type NodeId } from '../../../src/raft/entry.ts'
 import type {
   Input,
@@ -29,7 +30,6 @@ import {
   type StoredSnapshot,
   write,
 } from './disk.ts'
-import { seeded } from './seeded.ts'
 
 export const CLUSTER_ID = 'the-cluster'
 

@@ -40,6 +40,7 @@ export class Safety implements Observer {
     installsCut: 0,
     changes: 0,
     changesCut: 0,
+    jointElections: 0,
     abdications: 0,
     handOvers: 0,
     readsAnswered: 0,
@@ -260,6 +261,7 @@ export class Safety implements Observer {
     if (leader !== undefined) return
     this.#leaders.set(term, node.id)
     this.counts.elections += 1
+    if (node.raft.configuration?.outgoing) this.counts.jointElections += 1
     for (const { entry, knownIn } of this.committed) {
       if (knownIn >= term || entry.index <= node.base) continue
       const own = node.entryAt(entry.index)

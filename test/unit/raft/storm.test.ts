@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Chance } from '../../../simulator/chance.ts'
 import type { NodeId } from '../../../src/raft/entry.ts'
 import type { Envelope } from '../../../src/raft/message.ts'
 import { Node, TIMING, voter } from './node.ts'
 import { Safety } from './safety.ts'
-import { Chance } from './seeded.ts'
 
 /**
  * Random walks without any realism: at each step one message of the pool arrives, or one disk writes, or one node
