@@ -59,5 +59,6 @@ export function withStatus(
   time: number,
 ): Broker {
   const shown = status === 'ONLINE' && broker.drain !== null ? 'DRAINING' : status
-  return { ...broker, status: shown, statusReason, statusSince: time, modifiedAt: time }
+  const statusSince = shown === broker.status ? broker.statusSince : time
+  return { ...broker, status: shown, statusReason, statusSince, modifiedAt: time }
 }

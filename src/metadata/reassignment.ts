@@ -31,11 +31,14 @@ export function removingReplicas({ replicas, reassignment }: Replication): numbe
 }
 
 /**
- * Were the replicas `list` all that is left, would a record be lost that only others have? It would when the ISR has
- * members, and none of them is in the list.
+ * Were the replicas `list` all that is left, would one of them hold every committed record? Those who do are the ISR, while
+ * it is empty the ELR, and failing both nobody is known to be better than who led last.
  */
-export function keepsData({ replicas, isr }: Replication, list: readonly number[]): boolean {
-  return isr === 0 || membersOf(replicas, isr).some(id => list.includes(id))
+export function keepsData(state: Replication, list: readonly number[]): boolean {
+  const { replicas, isr, elr, lastKnownLeader } = state
+  const holders = membersOf(replicas, isr === 0 ? elr : isr)
+  if (holders.length === 0 && lastKnownLeader !== null) holders.push(lastKnownLeader)
+  return holders.length === 0 || holders.some(id => list.includes(id))
 }
 
 /**
@@ -60,12 +63,16 @@ function withReplicas(state: Replication, replicas: readonly number[]): Replicat
     return maskOf(replicas, id => members.includes(id))
   }
   const { leader, lastKnownLeader } = state
+  const elr = carry(state.elr)
+  // Who led last is gone: an eligible replica stands for it, or a lost disk would leave nobody to lead again.
+  const last = lastKnownLeader === null || replicas.includes(lastKnownLeader) ? lastKnownLeader : null
+  const standsIn = lastKnownLeader === null ? null : (membersOf(replicas, elr)[0] ?? null)
   return {
     ...state,
     replicas,
     isr: carry(state.isr),
-    elr: carry(state.elr),
+    elr,
     leader: leader !== null && replicas.includes(leader) ? leader : null,
-    lastKnownLeader: lastKnownLeader !== null && replicas.includes(lastKnownLeader) ? lastKnownLeader : null,
+    lastKnownLeader: last ?? standsIn,
   }
 }

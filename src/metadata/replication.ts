@@ -117,9 +117,18 @@ export function elect(state: Replication, rules: Rules): Replication {
   const last = leader ?? state.lastKnownLeader
   if (isr === 0 && elr === 0 && last !== null && replicas.includes(last) && rules.isActive(last))
     return ledAlone(state, last, 0)
-  const anyone = rules.unclean ? (replicas.find(rules.isActive) ?? null) : null
+  // A replica that is just being added has nothing yet: with it not some records would be lost, but all.
+  const anyone = rules.unclean ? firstIn(replicas, ~(state.reassignment?.adding ?? 0), rules) : null
   if (anyone !== null) return ledAlone(state, anyone, 0)
   return { ...state, leader: null, lastKnownLeader: last }
+}
+
+/** An operator gives up what nobody has: any live replica leads, those that are just being added last. */
+export function electAnyone(state: Replication, rules: Rules): Replication {
+  const elected = settle(state, { ...rules, unclean: true })
+  if (elected.leader !== null) return elected
+  const anyone = firstIn(state.replicas, ~0, rules)
+  return anyone === null ? elected : settle(ledAlone(state, anyone, 0), rules)
 }
 
 function ledAlone(state: Replication, leader: number, elr: number): Replication {

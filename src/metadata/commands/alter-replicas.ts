@@ -3,10 +3,10 @@ import { type Decision, type Moment, type Rejection, reject } from '../decision.
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
 import { beginMove, cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
-import { REPLICATION_FACTOR_MAX, type ReassignmentCause, settle } from '../replication.ts'
-import type { Topic } from '../topic.ts'
+import { REPLICATION_FACTOR_MAX, type Reassignment, type ReassignmentCause, settle } from '../replication.ts'
 import { replicasFault } from './create-topic.ts'
 import { revised, rulesFor } from './partitions-of-broker.ts'
+import { replicationFactors } from './replication-factors.ts'
 import { unknownPartition } from './update-isr.ts'
 
 /**
@@ -55,8 +55,10 @@ function altered(
   { time }: Moment,
 ): ReturnType<typeof beginMove> {
   if (replicas === null) return before.reassignment === null ? before : cancelMove(before)
-  const already = (before.reassignment?.target ?? before.replicas).join() === replicas.join()
-  return already ? before : beginMove(before, replicas, { cause, startedAt: time })
+  const moving = before.reassignment
+  const already = (moving?.target ?? before.replicas).join() === replicas.join()
+  const takesOver = cause === 'MANUAL' && moving !== null && moving.cause !== 'MANUAL'
+  return already && !takesOver ? before : beginMove(before, replicas, { cause, startedAt: time })
 }
 
 function faultOf(
@@ -68,8 +70,10 @@ function faultOf(
   const { replicas } = change
   const moving = before.reassignment
   if (replicas === null) {
-    if (moving !== null) return dataFault(before, change, 'the move cannot be cancelled')
-    return reject('NO_REASSIGNMENT_IN_PROGRESS', `partition ${nameOf(change)} is not being moved`)
+    if (moving === null)
+      return reject('NO_REASSIGNMENT_IN_PROGRESS', `partition ${nameOf(change)} is not being moved`)
+    if (cause !== 'MANUAL' && moving.cause === 'MANUAL') return movingFault(moving, change)
+    return dataFault(before, change, 'the move cannot be cancelled')
   }
   const fault = replicasFault(image, replicas, replicas.length, change.partition)
   if (fault !== null) return fault
@@ -81,6 +85,10 @@ function faultOf(
   if (moving === null || moving.target.join() === replicas.join()) return null
   if (cause === 'MANUAL' && moving.cause !== 'MANUAL')
     return dataFault(before, change, 'the move under way cannot be given up')
+  return movingFault(moving, change)
+}
+
+function movingFault(moving: Reassignment, change: ReplicasChange): Rejection {
   return reject(
     'REASSIGNMENT_IN_PROGRESS',
     `partition ${nameOf(change)} is being moved to [${moving.target.join(', ')}] (${moving.cause}). Wait for it, or cancel it with ` +
@@ -96,20 +104,6 @@ function dataFault(before: Partition, change: ReplicasChange, what: string): Rej
     'INELIGIBLE_REPLICA',
     `partition ${nameOf(change)}: ${what}: none of the brokers ${originalReplicas(before).join(', ')}, where it was before, is in sync`,
   )
-}
-
-/** A topic has as many replicas as its first partition will have. */
-function replicationFactors(image: Image, planned: readonly Change[], { time }: Moment): Change[] {
-  const changes: Change[] = []
-  for (const change of planned) {
-    if (change.kind !== 'partitionChanged' || change.partition.id !== 0) continue
-    const topic: Topic = image.topicById(change.partition.topicId)!
-    const { replicas, reassignment } = change.partition
-    const replicationFactor = (reassignment?.target ?? replicas).length
-    if (replicationFactor !== topic.replicationFactor)
-      changes.push({ kind: 'topicChanged', topic: { ...topic, replicationFactor, modifiedAt: time } })
-  }
-  return changes
 }
 
 function nameOf({ topic, partition }: ReplicasChange): string {

@@ -2,7 +2,7 @@ import type { Change } from '../change.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
-import { bitOf, elect, type Rules } from '../replication.ts'
+import { bitOf, electAnyone, type Rules } from '../replication.ts'
 import { revised, rulesFor } from './partitions-of-broker.ts'
 import { unknownPartition } from './update-isr.ts'
 
@@ -54,7 +54,7 @@ function preferred(partition: Partition, { isActive, isDraining }: Rules): Parti
 
 function unclean(partition: Partition, rules: Rules): Partition | Rejection {
   if (partition.leader !== null) return partition
-  const elected = elect(partition, { ...rules, unclean: true })
+  const elected = electAnyone(partition, rules)
   if (elected.leader !== null) return { ...partition, ...elected }
   return reject('ELIGIBLE_LEADERS_NOT_AVAILABLE', 'none of its replicas is on a broker that is ONLINE')
 }

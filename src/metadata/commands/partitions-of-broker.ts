@@ -3,7 +3,7 @@ import type { Change } from '../change.ts'
 import type { Moment } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
-import { cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
+import { beginMove, cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
 import { type Replication, type Rules, sameReplication, settle, withoutReplica } from '../replication.ts'
 import { minInsyncReplicas, uncleanElectionAllowed } from '../topic-config.ts'
 
@@ -23,20 +23,18 @@ export function brokerLeaves(image: Image, broker: Broker, lostData: boolean, mo
 }
 
 /**
- * The broker is gone for good: whatever its replicas held cannot be counted on, and moves that would bring replicas to it
- * end.
+ * The broker is gone for good: whatever its replicas held cannot be counted on. Moves that would bring replicas to it are
+ * cancelled; one that cannot go back, since only replicas that were added hold all records, goes on without the broker.
  */
 export function brokerRemoved(image: Image, brokerId: number, moment: Moment): Change[] {
   return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition => {
     const left = withoutBroker(image, partition, brokerId, true, moment)
     const { reassignment } = left
     if (reassignment === null || !reassignment.target.includes(brokerId)) return left
-    if (!keepsData(left, originalReplicas(left))) return left
-    const brokers = {
-      isActive: (id: number) => id !== brokerId && image.isActive(id),
-      isDraining: image.isDraining,
-    }
-    return revised(left, settle(cancelMove(left), rulesFor(image, left, brokers)), moment)
+    const rest = reassignment.target.filter(id => id !== brokerId)
+    const goesBack = keepsData(left, [...originalReplicas(left), brokerId])
+    const after = goesBack ? cancelMove(left) : beginMove(left, rest, reassignment)
+    return revised(left, settle(after, rulesFor(image, left, without(image, brokerId))), moment)
   })
 }
 
@@ -47,12 +45,15 @@ function withoutBroker(
   lostData: boolean,
   moment: Moment,
 ): Partition {
-  const isActive = (id: number): boolean => id !== brokerId && image.isActive(id)
-  const rules = rulesFor(image, partition, { isActive, isDraining: image.isDraining })
+  const rules = rulesFor(image, partition, without(image, brokerId))
   return revised(partition, withoutReplica(partition, brokerId, lostData, rules), moment)
 }
 
 type Brokers = Pick<Rules, 'isActive' | 'isDraining'>
+
+function without(image: Image, brokerId: number): Brokers {
+  return { isActive: id => id !== brokerId && image.isActive(id), isDraining: image.isDraining }
+}
 
 /** The brokers of the image, one of them as it will be. */
 function withBroker(image: Image, broker: Broker): Brokers {

@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.ts'
-import { type Broker, type BrokerRegistration, type Drain, registrationOf, withStatus } from '../broker.ts'
+import { type Broker, type BrokerRegistration, registrationOf, withStatus } from '../broker.ts'
 import { canonical } from '../canonical.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
@@ -20,21 +20,26 @@ export function decide(image: Image, command: RegisterBrokerCommand, moment: Mom
   assert(command.brokerId >= 0 && command.brokerId < 2 ** 31, 'broker ids fit the columns of partitions')
   const before = image.broker(command.brokerId)
   if (before !== undefined && isRepeat(before, command)) return repeat(image, before, command, moment)
-  const broker = newBroker(command, before?.drain ?? null, moment)
+  const broker = newBroker(command, before, moment)
   if (before === undefined)
     return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, false, moment)] }
   const stoppedCleanly = command.previousBrokerEpoch === before.brokerEpoch
   return { changes: [{ kind: 'brokerSet', broker }, ...brokerLeaves(image, broker, !stoppedCleanly, moment)] }
 }
 
-function newBroker(command: RegisterBrokerCommand, drain: Drain | null, { version, time }: Moment): Broker {
+function newBroker(
+  command: RegisterBrokerCommand,
+  before: Broker | undefined,
+  { version, time }: Moment,
+): Broker {
   const plain = command.incarnationId === null
   const broker: Broker = {
     ...registrationOf(command),
     status: 'OFFLINE',
     statusReason: 'starting: it has not caught up with its registration yet',
-    statusSince: time,
-    drain,
+    // A process that starts again and again has been away all the time.
+    statusSince: before?.status === 'OFFLINE' ? before.statusSince : time,
+    drain: before?.drain ?? null,
     brokerEpoch: version,
     registeredAt: time,
     modifiedAt: time,

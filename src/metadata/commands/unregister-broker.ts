@@ -2,6 +2,7 @@ import { type Decision, type Moment, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import { brokerRemoved } from './partitions-of-broker.ts'
 import { unknownBroker } from './register-broker.ts'
+import { replicationFactors } from './replication-factors.ts'
 
 /** An operator removes a broker for good. Refused while it holds replicas, unless forced for one that is OFFLINE. */
 export type UnregisterBrokerCommand = {
@@ -18,7 +19,9 @@ export function decide(image: Image, { brokerId, force }: UnregisterBrokerComman
   if (broker === undefined) return unknownBroker(brokerId)
   const rows = image.rowsWithReplicaOn(brokerId)
   if (rows.length > 0 && !(force && broker.status === 'OFFLINE')) return holdsReplicas(image, brokerId, rows)
-  return { changes: [...brokerRemoved(image, brokerId, moment), { kind: 'brokerRemoved', brokerId }] }
+  const changed = brokerRemoved(image, brokerId, moment)
+  const topics = replicationFactors(image, changed, moment)
+  return { changes: [...changed, ...topics, { kind: 'brokerRemoved', brokerId }] }
 }
 
 function holdsReplicas(image: Image, brokerId: number, rows: readonly number[]): Decision {

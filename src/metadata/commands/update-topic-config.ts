@@ -54,7 +54,9 @@ export function checkConfig(
     else if ('fault' in checked) return reject('INVALID_CONFIG', checked.fault)
     else config[key] = checked.value
   }
-  return tooManyInSync(config, replicationFactor) ?? { config }
+  // A move may have left fewer replicas than the minimum: that must not stop the other keys from being set.
+  const fault = 'min.insync.replicas' in update ? tooManyInSync(config, replicationFactor) : null
+  return fault ?? { config }
 }
 
 function isUnknown(checked: ReturnType<typeof checkTopicConfig>): boolean {

@@ -25,6 +25,24 @@ const ALWAYS_CHANGES: readonly CommandType[] = [
   'DeleteTopicCommand',
   'UnregisterBrokerCommand',
 ]
+/** What parts of commands are rejected for. */
+const WAYS = [
+  'AlterReplicasCommand INELIGIBLE_REPLICA',
+  'AlterReplicasCommand INVALID_REPLICA_ASSIGNMENT',
+  'AlterReplicasCommand INVALID_REQUEST',
+  'AlterReplicasCommand NOT_ENOUGH_BROKERS',
+  'AlterReplicasCommand NO_REASSIGNMENT_IN_PROGRESS',
+  'AlterReplicasCommand REASSIGNMENT_IN_PROGRESS',
+  'AlterReplicasCommand UNKNOWN_TOPIC',
+  'ElectLeadersCommand ELIGIBLE_LEADERS_NOT_AVAILABLE',
+  'ElectLeadersCommand PREFERRED_LEADER_NOT_AVAILABLE',
+  'ElectLeadersCommand UNKNOWN_PARTITION',
+  'UpdateISRCommand FENCED_LEADER_EPOCH',
+  'UpdateISRCommand INELIGIBLE_REPLICA',
+  'UpdateISRCommand INVALID_REQUEST',
+  'UpdateISRCommand INVALID_UPDATE_VERSION',
+  'UpdateISRCommand NOT_CONTROLLER',
+]
 const seen = new Map<string, number>()
 
 test('nodes that apply the same log agree at every index', () => {
@@ -51,6 +69,7 @@ test('the histories reach every command type in every way', () => {
     if (type !== 'RegisterBrokerCommand')
       assert((seen.get(`${type} rejected`) ?? 0) >= LEAST, `${type} rejected`)
   }
+  for (const way of WAYS) assert((seen.get(way) ?? 0) > 0, way)
   assert.equal(seen.get('INTERNAL'), undefined, 'no decision failed by a bug')
 })
 
@@ -81,6 +100,7 @@ test('a node that starts from a snapshot agrees with the others from there on, i
       if ('rejected' in here) assert.deepEqual(there, here, `index ${index}`)
       else assert.equal('changes' in there && there.changes.length, here.changes.length, `index ${index}`)
       assertSame(young, old, index)
+      assert.deepEqual(movesOf(young), movesOf(old))
       if (chance.happens(0.1)) young = fromSnapshot(old)
     }
   })
@@ -167,6 +187,12 @@ function assertSame(image: Image, expected: Image, index: number): void {
   )
 }
 
+function movesOf(image: Image) {
+  return image
+    .reassignments()
+    .map(({ topic, partition }) => [topic.name, partition.id, partition.reassignment])
+}
+
 function fromSnapshot(image: Image): Image {
   const copy = new Image()
   readImage(copy, viewOf(image))
@@ -175,8 +201,9 @@ function fromSnapshot(image: Image): Image {
 
 function count(type: CommandType, applied: Applied): void {
   const outcome = 'rejected' in applied ? 'rejected' : applied.changes.length > 0 ? 'accepted' : 'ignored'
-  const keys = [`${type} ${outcome}`]
-  if ('rejected' in applied && applied.rejected === 'INTERNAL') keys.push('INTERNAL')
+  const parts = 'rejected' in applied ? [applied] : (applied.results ?? []).filter(part => part !== null)
+  const keys = new Set([`${type} ${outcome}`, ...(parts.length > 0 ? [`${type} rejected`] : [])])
+  for (const { rejected } of parts) keys.add(rejected === 'INTERNAL' ? rejected : `${type} ${rejected}`)
   for (const key of keys) seen.set(key, (seen.get(key) ?? 0) + 1)
 }
 

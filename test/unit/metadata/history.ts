@@ -23,8 +23,8 @@ type Draw = (image: Image) => Command
 
 /**
  * A random history of commands, the same for the same seed. It looks at the image, so that most commands mean something
- * there: brokers crash, restart with and without proof of a clean stop, move, are removed and come back; topics come,
- * change and go. Some commands are stale, malformed or ask for the impossible, and some carry a time that runs back.
+ * there: brokers crash, stop, drain, restart with and without proof of a clean stop, move, are removed and come back; topics
+ * come, change, go and get other replicas. Some commands are stale, malformed or ask for the impossible, and some carry a time that runs back.
  */
 export class History {
   readonly #chance: Chance
@@ -35,13 +35,17 @@ export class History {
   constructor(seed: number) {
     this.#chance = new Chance(seed)
     this.#draws = [
-      [0.3, image => this.#updateStatus(image)],
-      [0.42, image => this.#register(image)],
-      [0.45, image => this.#unregister(image)],
-      [0.7, image => this.#updateISR(image)],
-      [0.8, image => this.#createTopic(image)],
-      [0.82, image => this.#deleteTopic(image)],
-      [0.94, image => this.#updateConfig(image)],
+      [0.18, image => this.#updateStatus(image)],
+      [0.27, image => this.#register(image)],
+      [0.295, image => this.#unregister(image)],
+      [0.34, image => this.#drain(image)],
+      [0.56, image => this.#updateISR(image)],
+      [0.6, image => this.#reportRemovals(image)],
+      [0.75, image => this.#alterReplicas(image)],
+      [0.8, image => this.#electLeaders(image)],
+      [0.895, image => this.#createTopic(image)],
+      [0.905, image => this.#deleteTopic(image)],
+      [0.97, image => this.#updateConfig(image)],
       [1, image => this.#createPartitions(image)],
     ]
   }
@@ -58,12 +62,17 @@ export class History {
 
   #brokerId(image: Image): number {
     const known = image.brokers()
-    const stranger = known.length < 3 || this.#chance.happens(0.1)
+    const stranger = known.length === 0 || this.#chance.happens(0.05)
     return stranger ? this.#chance.pick(BROKER_IDS) : this.#chance.pick(known).brokerId
   }
 
+  #newcomer(image: Image): number | null {
+    const unknown = BROKER_IDS.filter(brokerId => image.broker(brokerId) === undefined)
+    return unknown.length > 0 && this.#chance.happens(0.7) ? this.#chance.pick(unknown) : null
+  }
+
   #register(image: Image): Command {
-    const brokerId = this.#brokerId(image)
+    const brokerId = this.#newcomer(image) ?? this.#brokerId(image)
     const before = image.broker(brokerId)
     const repeats = before !== undefined && this.#chance.happens(0.3)
     const incarnationId = this.#chance.happens(0.7) ? `process ${++this.#serial}` : null
@@ -85,20 +94,34 @@ export class History {
   }
 
   #updateStatus(image: Image): Command {
-    const brokerId = this.#brokerId(image)
+    const away = image.brokers().filter(({ brokerId }) => !image.isActive(brokerId))
+    const returns = away.length > 0 && this.#chance.happens(0.5)
+    const brokerId = returns ? this.#chance.pick(away).brokerId : this.#brokerId(image)
     const epoch = image.broker(brokerId)?.brokerEpoch ?? 1
     return {
       type: 'UpdateBrokerStatusCommand',
       time: this.#time(),
       brokerId,
       brokerEpoch: this.#chance.happens(0.1) ? epoch - 1 : epoch,
-      status: this.#chance.happens(0.65) ? 'ONLINE' : 'OFFLINE',
+      status: this.#chance.happens(returns ? 0.95 : 0.3)
+        ? 'ONLINE'
+        : this.#chance.pick(['OFFLINE', 'OFFLINE', 'SHUTTING_DOWN']),
       reason: 'chance',
     }
   }
 
+  #drain(image: Image): Command {
+    return {
+      type: 'DrainBrokerCommand',
+      time: this.#time(),
+      brokerId: this.#brokerId(image),
+      mode: this.#chance.pick(['DRAIN', 'DECOMMISSION', null, null]),
+    }
+  }
+
   #unregister(image: Image): Command {
-    const brokerId = this.#brokerId(image)
+    const away = image.brokers().filter(({ status }) => status === 'OFFLINE')
+    const brokerId = this.#chance.happens(0.6) ? (away.at(-1)?.brokerId ?? 0) : this.#brokerId(image)
     return {
       type: 'UnregisterBrokerCommand',
       time: this.#time(),
@@ -111,7 +134,9 @@ export class History {
   #updateISR(image: Image): Command {
     const partitions = image.topicNames.flatMap(name => image.partitionsOf(image.topic(name)!))
     const led = partitions.filter(({ leader }) => leader !== null)
-    const one = this.#chance.pick(led.length > 0 ? led : [null])
+    const moving = led.filter(({ reassignment }) => reassignment !== null)
+    const among = moving.length > 0 && this.#chance.happens(0.5) ? moving : led
+    const one = this.#chance.pick(among.length > 0 ? among : [null])
     const brokerId = one?.leader ?? this.#brokerId(image)
     const others = partitions.filter(({ leader }) => leader === brokerId || this.#chance.happens(0.05))
     const chosen = [one, this.#chance.pick([...others, null])].filter(partition => partition !== null)
@@ -125,8 +150,9 @@ export class History {
   }
 
   #isrChange(image: Image, { topicId, id, leaderEpoch, partitionEpoch, replicas, leader }: Partition) {
+    const caughtUp = this.#chance.pick([0.2, 0.6, 0.6, 1])
     const members = replicas.filter(
-      brokerId => brokerId === leader || this.#chance.happens(image.isActive(brokerId) ? 0.6 : 0.05),
+      brokerId => brokerId === leader || this.#chance.happens(image.isActive(brokerId) ? caughtUp : 0.03),
     )
     return {
       topic: this.#chance.happens(0.03) ? 'nosuch' : image.topicById(topicId)!.name,
@@ -138,6 +164,75 @@ export class History {
         brokerEpoch: (image.broker(brokerId)?.brokerEpoch ?? 1) - (this.#chance.happens(0.03) ? 1 : 0),
       })),
     }
+  }
+
+  /** Somebody has seen followers fall behind; sometimes it is late, or wrong. */
+  #reportRemovals(image: Image): Command {
+    const brokerId = this.#brokerId(image)
+    const chosen = [this.#partition(image), this.#partition(image)].filter(partition => partition !== null)
+    return {
+      type: 'UpdateISRCommand',
+      time: this.#time(),
+      brokerId,
+      brokerEpoch: image.broker(brokerId)?.brokerEpoch ?? 1,
+      changes: chosen.map(({ topicId, id, replicas, leaderEpoch }) => ({
+        topic: image.topicById(topicId)!.name,
+        partition: id,
+        removed: this.#chance.pick(replicas),
+        ...(this.#chance.happens(0.5) ? {} : { leaderEpoch: leaderEpoch + this.#off() }),
+      })),
+    }
+  }
+
+  /** Moves begin, change their aim, are repeated and are cancelled. */
+  #alterReplicas(image: Image): Command {
+    const moving = image.reassignments().map(({ partition }) => partition)
+    const among = (): Partition | null =>
+      moving.length > 0 && this.#chance.happens(0.35) ? this.#chance.pick(moving) : this.#partition(image)
+    const chosen = [among(), ...(this.#chance.happens(0.3) ? [among()] : [])]
+    return {
+      type: 'AlterReplicasCommand',
+      time: this.#time(),
+      cause: this.#chance.pick(['MANUAL', 'MANUAL', 'DECOMMISSION', 'REBALANCE', 'RECOVERY']),
+      changes: chosen
+        .filter(partition => partition !== null)
+        .map(partition => ({
+          topic: this.#chance.happens(0.03) ? 'nosuch' : image.topicById(partition.topicId)!.name,
+          partition: partition.id,
+          replicas: this.#aim(image, partition),
+        })),
+    }
+  }
+
+  /** Other brokers, those of now in another order, some of them only, those that it moves to already; null: no move. */
+  #aim(image: Image, { replicas, reassignment }: Partition): readonly number[] | null {
+    const draw = this.#chance.fraction()
+    if (draw < (reassignment === null ? 0.03 : 0.35)) return null
+    if (draw < 0.4) return reassignment?.target ?? replicas
+    if (draw < 0.5) return [...replicas].reverse()
+    if (draw < 0.6) return replicas.slice(this.#chance.between(0, 1))
+    return this.#replicas(image, this.#chance.pick([1, 2, 2, 3, 3, 4]))
+  }
+
+  #electLeaders(image: Image): Command {
+    const partitions = image.topicNames.flatMap(name => image.partitionsOf(image.topic(name)!))
+    const lost = partitions.filter(({ leader }) => leader === null)
+    const among = lost.length > 0 && this.#chance.happens(0.5) ? lost : partitions
+    const chosen = among.length === 0 ? [] : [this.#chance.pick(among), this.#chance.pick(among)]
+    return {
+      type: 'ElectLeadersCommand',
+      time: this.#time(),
+      electionType: this.#chance.happens(0.6) ? 'PREFERRED' : 'UNCLEAN',
+      partitions: chosen.map(({ topicId, id }) => ({
+        topic: image.topicById(topicId)!.name,
+        partition: this.#chance.happens(0.05) ? 99 : id,
+      })),
+    }
+  }
+
+  #partition(image: Image): Partition | null {
+    const partitions = image.topicNames.flatMap(name => image.partitionsOf(image.topic(name)!))
+    return partitions.length === 0 ? null : this.#chance.pick(partitions)
   }
 
   #off(): number {

@@ -6,6 +6,7 @@ import type { Rejection } from '../../../src/metadata/decision.ts'
 import { Image } from '../../../src/metadata/image.ts'
 import { type Applied, apply } from '../../../src/metadata/metadata.ts'
 import { type ImageView, type PartitionView, renderImage, renderTopic } from '../../../src/metadata/render.ts'
+import type { ReassignmentCause } from '../../../src/metadata/replication.ts'
 
 /** A command whose time may be left to the machine. */
 export type Intent = Command extends infer C
@@ -73,13 +74,27 @@ export class Machine {
     return this
   }
 
-  setStatus(brokerId: number, status: 'ONLINE' | 'OFFLINE'): readonly Change[] {
+  setStatus(brokerId: number, status: 'ONLINE' | 'OFFLINE' | 'SHUTTING_DOWN'): readonly Change[] {
     return this.accept(this.status(brokerId, status))
   }
 
-  status(brokerId: number, status: 'ONLINE' | 'OFFLINE'): Intent {
+  status(brokerId: number, status: 'ONLINE' | 'OFFLINE' | 'SHUTTING_DOWN'): Intent {
     const { brokerEpoch } = this.image.broker(brokerId)!
     return { type: 'UpdateBrokerStatusCommand', brokerId, brokerEpoch, status, reason: 'told so by a test' }
+  }
+
+  /** The leader has seen that these are in sync, and nobody else. */
+  inSync(topicName: string, brokerIds: readonly number[], id = 0): Intent {
+    const { leader, leaderEpoch, partitionEpoch } = this.partition(topicName, id)
+    const epochOf = (brokerId: number): number => this.image.broker(brokerId)?.brokerEpoch ?? 0
+    const newIsr = brokerIds.map(brokerId => ({ brokerId, brokerEpoch: epochOf(brokerId) }))
+    const change = { topic: topicName, partition: id, leaderEpoch, partitionEpoch, newIsr }
+    return {
+      type: 'UpdateISRCommand',
+      brokerId: leader ?? -1,
+      brokerEpoch: epochOf(leader ?? -1),
+      changes: [change],
+    }
   }
 
   partition(topicName: string, id = 0): PartitionView {
@@ -137,4 +152,23 @@ export function newTopic(
   config: Readonly<Record<string, string>> = {},
 ): Extract<Intent, { type: 'CreateTopicCommand' }> {
   return { type: 'CreateTopicCommand', topicName, topicId: `id of ${topicName}`, assignments, config }
+}
+
+/** `replicas` are where partition 0 is to be; null cancels the move under way. */
+export function moved(
+  topic: string,
+  replicas: readonly number[] | null,
+  cause: ReassignmentCause = 'MANUAL',
+): Extract<Intent, { type: 'AlterReplicasCommand' }> {
+  return { type: 'AlterReplicasCommand', cause, changes: [{ topic, partition: 0, replicas }] }
+}
+
+export function drained(brokerId: number, mode: 'DRAIN' | 'DECOMMISSION' | null = 'DRAIN'): Intent {
+  return { type: 'DrainBrokerCommand', brokerId, mode }
+}
+
+/** The code of each result; null where the part was taken. */
+export function resultsOf(applied: Applied): (string | null)[] {
+  assert('changes' in applied && applied.results !== undefined, JSON.stringify(applied))
+  return applied.results.map(result => result?.rejected ?? null)
 }

@@ -7,11 +7,13 @@ import {
   elect,
   maskOf,
   membersOf,
+  minIsrOf,
   newReplication,
   REPLICATION_FACTOR_MAX,
   type Replication,
   type Rules,
   sameReplication,
+  settle,
   underRules,
   withoutReplica,
 } from '../../../src/metadata/replication.ts'
@@ -404,9 +406,204 @@ describe('masks', () => {
   })
 })
 
-test('replications are the same when leader, ISR, ELR and last leader are', () => {
+/** Elections prefer whoever is not being drained; who is leads only what nobody else can. */
+describe('while brokers are drained, an election', () => {
+  const cases: Case[] = [
+    {
+      what: 'takes the first of the ISR that is not drained',
+      before: { leader: null, isr: [1, 2, 3], last: 1 },
+      active: [1, 2, 3],
+      draining: [1],
+      after: { leader: 2, isr: [1, 2, 3] },
+    },
+    {
+      what: 'takes the first of the ISR where all are drained',
+      before: { leader: null, isr: [2, 3], last: 1 },
+      active: [1, 2, 3],
+      draining: [2, 3],
+      after: { leader: 2, isr: [2, 3] },
+    },
+    {
+      what: 'does not take one that is drained and not active',
+      before: { leader: null, isr: [1, 2] },
+      active: [2],
+      draining: [1, 2],
+      after: { leader: 2, isr: [1, 2] },
+    },
+    {
+      what: 'takes an eligible replica that is not drained before one that is',
+      before: { leader: null, isr: [], elr: [1, 3], last: 1 },
+      active: [1, 2, 3],
+      draining: [1],
+      minIsr: 2,
+      after: { leader: 3, isr: [3], elr: [1] },
+    },
+    {
+      what: 'takes an eligible replica that is drained before one that is not eligible',
+      before: { leader: null, isr: [], elr: [1], last: 1 },
+      active: [1, 2, 3],
+      draining: [1],
+      unclean: true,
+      after: { leader: 1, isr: [1] },
+    },
+    {
+      what: 'takes who led last though it is drained',
+      before: { leader: null, isr: [], last: 1 },
+      active: [1, 2],
+      draining: [1],
+      unclean: true,
+      after: { leader: 1, isr: [1] },
+    },
+    {
+      what: 'that is unclean takes the first that is not drained',
+      before: { leader: null, isr: [], elr: [3], last: 3 },
+      active: [1, 2],
+      draining: [1],
+      unclean: true,
+      after: { leader: 2, isr: [2] },
+    },
+    {
+      what: 'that is unclean takes one that is drained where there is no other',
+      before: { leader: null, isr: [], elr: [3], last: 3 },
+      active: [1, 2],
+      draining: [1, 2],
+      unclean: true,
+      after: { leader: 1, isr: [1] },
+    },
+  ]
+  for (const one of cases)
+    test(one.what, () => assertState(elect(replication(one.before), rulesOf(one)), one.after))
+})
+
+describe('a leader that is being drained', () => {
+  const cases: Case[] = [
+    {
+      what: 'hands over to the first other of the ISR in replica order',
+      before: { replicas: [2, 3, 1], leader: 2, isr: [2, 3, 1] },
+      active: [1, 2, 3],
+      draining: [2],
+      after: { replicas: [2, 3, 1], leader: 3, isr: [2, 3, 1] },
+    },
+    {
+      what: 'passes over those that are drained as well',
+      before: { leader: 1, isr: [1, 2, 3] },
+      active: [1, 2, 3],
+      draining: [1, 2],
+      after: { leader: 3, isr: [1, 2, 3] },
+    },
+    {
+      what: 'stays where all of the ISR are drained, though it is not the first of them',
+      before: { leader: 2, isr: [1, 2], elr: [] },
+      active: [1, 2, 3],
+      draining: [1, 2],
+      after: { leader: 2, isr: [1, 2] },
+    },
+    {
+      what: 'stays where nobody else is in sync, whoever is eligible or live',
+      before: { leader: 1, isr: [1], elr: [2] },
+      active: [1, 2, 3],
+      draining: [1],
+      minIsr: 2,
+      unclean: true,
+      after: { leader: 1, isr: [1], elr: [2] },
+    },
+    {
+      what: 'is no matter while another leads',
+      before: { leader: 3, isr: [1, 2, 3] },
+      active: [1, 2, 3],
+      draining: [1],
+      after: { leader: 3, isr: [1, 2, 3] },
+    },
+  ]
+  for (const one of cases)
+    test(one.what, () => assertState(settle(replication(one.before), rulesOf(one)), one.after))
+
+  test('yields to nobody by an election: only settling asks it to', () => {
+    const state = replication({ leader: 1, isr: [1, 2] })
+    const rules = { minIsr: 1, unclean: false, isActive: () => true, isDraining: (id: number) => id === 1 }
+    assert.equal(elect(state, rules), state)
+    assert.equal(settle(state, rules).leader, 2)
+  })
+})
+
+test('a new partition is led by the first active replica that is not drained', () => {
+  const rules = { isActive: (id: number) => id !== 2, isDraining: (id: number) => id === 1 }
+  assertState(newReplication([1, 2, 3], rules), { leader: 3, isr: [1, 3] })
+})
+
+/** Replicas 1 and 2 are to be 2, 3 and 4. */
+describe('what happens while replicas are moved', () => {
+  const moving = (state: State): Replication => ({
+    ...replication({ replicas: [1, 2, 3, 4], ...state }),
+    reassignment: { target: [2, 3, 4], adding: 0b1100, cause: 'MANUAL', startedAt: 7 },
+  })
+  const rules = (minIsr: number, ...active: number[]): Rules => ({
+    minIsr,
+    unclean: false,
+    isActive: id => active.includes(id),
+    isDraining: () => false,
+  })
+
+  test('is under the minimum of the replicas of before', () => {
+    assert.equal(minIsrOf(moving({ leader: 1, isr: [1] }), { minIsr: 3 }), 2)
+    assert.equal(minIsrOf(moving({ leader: 1, isr: [1] }), { minIsr: 1 }), 1)
+    assert.equal(minIsrOf(replication({ leader: 1, isr: [1] }), { minIsr: 9 }), 3)
+  })
+
+  test('ends in one step: done, elected, with the ELR of the larger minimum', () => {
+    const done = settle(moving({ leader: 1, isr: [1, 2, 3, 4] }), rules(3, 1, 2, 3, 4))
+    assert.equal(done.reassignment, null)
+    assertState(done, { replicas: [2, 3, 4], leader: 2, isr: [2, 3, 4] })
+  })
+
+  test('ends with a minimum that a smaller list meets: nobody is eligible any more', () => {
+    const state: Replication = {
+      ...replication({ leader: 1, isr: [1], elr: [2, 3] }),
+      reassignment: { target: [1, 2], adding: 0, cause: 'MANUAL', startedAt: 7 },
+    }
+    assert.equal(settle(state, rules(3, 1)), state, 'replica 3 is eligible')
+    const done = settle({ ...state, elr: 0b010, isr: 0b001 }, rules(1, 1))
+    assertState(done, { replicas: [1, 2], leader: 1, isr: [1] })
+  })
+
+  test('makes a draining leader hand over to one that comes', () => {
+    const draining = { ...rules(1, 1, 3), isDraining: (id: number) => id === 1 }
+    assertState(settle(moving({ leader: 1, isr: [1, 3] }), draining), {
+      replicas: [1, 2, 3, 4],
+      leader: 3,
+      isr: [1, 3],
+    })
+  })
+
+  test('elects one that goes, or that comes, where it is in sync', () => {
+    const state = moving({ leader: null, isr: [], elr: [1, 3], last: 3 })
+    assertState(elect(state, rules(2, 1, 3)), { replicas: [1, 2, 3, 4], leader: 1, isr: [1], elr: [3] })
+    assertState(elect(state, rules(2, 3)), { replicas: [1, 2, 3, 4], leader: 3, isr: [3], elr: [1] })
+  })
+
+  test('leaves nobody eligible beside a new leader that is the minimum of before', () => {
+    const state: Replication = {
+      ...replication({ replicas: [1, 2], leader: null, isr: [], elr: [1, 2], last: 1 }),
+      reassignment: { target: [2, 1], adding: 0b10, cause: 'MANUAL', startedAt: 7 },
+    }
+    assertState(elect(state, rules(2, 2)), { replicas: [1, 2], leader: 2, isr: [2] })
+  })
+
+  test('is done when the last that goes leaves the ISR without being eligible', () => {
+    const before = moving({ leader: 1, isr: [1, 3, 4] })
+    const done = withoutReplica(before, 1, false, rules(2, 3, 4))
+    assertState(done, { replicas: [2, 3, 4], leader: 3, isr: [3, 4] })
+    assert.equal(done.reassignment, null)
+    const still = withoutReplica(moving({ leader: 1, isr: [1, 3] }), 1, false, rules(2, 3))
+    assertState(still, { replicas: [1, 2, 3, 4], leader: 3, isr: [3], elr: [1] })
+  })
+})
+
+test('replications are the same when replicas, move, leader, ISR, ELR and last leader are', () => {
   const state = replication({ leader: 1, isr: [1, 2], elr: [3] })
   assert(sameReplication(state, { ...state }))
-  for (const other of [{ leader: 2 }, { isr: 1 }, { elr: 0 }, { lastKnownLeader: 3 }])
+  const reassignment = { target: [1], adding: 0, cause: 'MANUAL', startedAt: 7 } as const
+  const others = [{ leader: 2 }, { isr: 1 }, { elr: 0 }, { lastKnownLeader: 3 }, { reassignment }]
+  for (const other of [...others, { replicas: [1, 2] }])
     assert(!sameReplication(state, { ...state, ...other }), JSON.stringify(other))
 })

@@ -25,7 +25,9 @@ function contentOf(image: Image) {
   const like = image.topicNames.map(name => image.topicLike(name))
   const brokers = image.brokers().map(({ brokerId }) => [brokerId, image.rowsWithReplicaOn(brokerId)])
   const counts = [...image.replicaCounts()].sort(([a], [b]) => a - b)
-  return { version, time, stateHash, partitionCount, rows, like, brokers, counts, view: renderImage(image) }
+  const moves = image.reassignments().map(({ topic, partition }) => [topic.name, partition])
+  const view = renderImage(image)
+  return { version, time, stateHash, partitionCount, rows, like, brokers, counts, moves, view }
 }
 
 function read(pieces: Iterable<Uint8Array>): Image {
@@ -259,10 +261,10 @@ test('a changed column, broker or topic does not fit the state hash', () => {
 
 test('formats and pieces that this release does not know are refused by name', () => {
   const [head, ...rest] = [...writeSnapshot(new Machine().withBrokers(1).image, NO_KEYS)]
-  const later = json(1, { ...parsed(head!), format: 2 })
+  const later = json(1, { ...parsed(head!), format: 3 })
   refused(
     [later, ...rest],
-    /metadata of format 2, this release reads format 1\. Start the release that wrote it/,
+    /metadata of format 3, this release reads format 2\. Start the release that wrote it/,
   )
   refused([head!, json(9, {})], /a piece of kind 9, which this release does not know/)
   refused([Buffer.alloc(0)], /a piece of kind undefined/)

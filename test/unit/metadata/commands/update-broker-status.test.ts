@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Command, encodeCommand } from '../../../../src/metadata/command.ts'
-import { type Intent, Machine, plainBroker } from '../machine.ts'
+import { brokerProcess, type Intent, Machine, plainBroker, resultsOf } from '../machine.ts'
 
 /** Topic `t` on brokers 1 and 2, led by each of them once; topic `alone` on broker 1; topic `other` without it. */
 function cluster(): Machine {
@@ -121,4 +121,64 @@ test('the loss of a broker is under 200 bytes in the log, however much it led an
   assert(Buffer.byteLength(largest.type + encodeCommand(largest)) < 200)
   assert.equal(machine.accept(command).length, 10_001)
   assert.equal(machine.image.replicaCounts().get(2)?.leaders, 10_000)
+})
+
+describe('a broker that shuts down', () => {
+  test('leaves every ISR, and others lead what it led, before it is gone', () => {
+    const machine = cluster()
+    machine.setStatus(1, 'SHUTTING_DOWN')
+    assert.equal(machine.image.isActive(1), false)
+    assert.deepEqual(machine.led('t', 0), { leader: 2, isr: [2], elr: [], last: null })
+    assert.deepEqual(machine.led('t', 1), { leader: 2, isr: [2], elr: [], last: null })
+    assert.deepEqual(machine.partition('t').offlineReplicas, [1])
+  })
+
+  test('is OFFLINE at last, which changes no partition any more', () => {
+    const machine = cluster()
+    machine.setStatus(1, 'SHUTTING_DOWN')
+    assert.equal(machine.setStatus(1, 'OFFLINE').length, 1)
+  })
+
+  test('stays eligible for what it alone held, leads nothing meanwhile, and leads that again after a clean stop', () => {
+    const machine = cluster()
+    machine.setStatus(1, 'SHUTTING_DOWN')
+    assert.deepEqual(machine.led('alone'), { leader: null, isr: [], elr: [1], last: 1 })
+    machine.setStatus(1, 'OFFLINE')
+    machine.accept(brokerProcess(1, 'second', machine.image.broker(1)!.brokerEpoch))
+    assert.deepEqual(machine.led('alone'), { leader: null, isr: [], elr: [1], last: 1 })
+    machine.setStatus(1, 'ONLINE')
+    assert.deepEqual(machine.led('alone'), { leader: 1, isr: [1], elr: [], last: null })
+  })
+
+  test('may change its mind', () => {
+    const machine = cluster()
+    machine.setStatus(1, 'SHUTTING_DOWN')
+    machine.setStatus(1, 'ONLINE')
+    assert.deepEqual(machine.led('alone'), { leader: 1, isr: [1], elr: [], last: null })
+    assert.deepEqual(machine.led('t').isr, [2])
+  })
+
+  test('is taken into no ISR, and elected nowhere', () => {
+    const machine = cluster()
+    machine.setStatus(1, 'SHUTTING_DOWN')
+    assert.deepEqual(resultsOf(machine.apply(machine.inSync('t', [1, 2]))), ['INELIGIBLE_REPLICA'])
+    machine.setStatus(2, 'OFFLINE')
+    assert.equal(machine.led('t').leader, null)
+  })
+
+  test('cannot be removed by force yet', () => {
+    const machine = cluster()
+    machine.setStatus(1, 'SHUTTING_DOWN')
+    machine.refuse({ type: 'UnregisterBrokerCommand', brokerId: 1, force: true }, 'BROKER_HAS_REPLICAS')
+  })
+})
+
+test('a status says since when, and keeps that while it lasts', () => {
+  const machine = new Machine().withBrokers(1)
+  machine.accept({ ...machine.status(1, 'OFFLINE'), time: 50_000 })
+  assert.equal(machine.image.broker(1)?.statusSince, 50_000)
+  machine.accept({ ...plainBroker(1, { rack: 'b' }), time: 60_000 })
+  assert.equal(machine.image.broker(1)?.statusSince, 60_000, 'it is ONLINE by that')
+  machine.accept({ ...plainBroker(1, { rack: 'c' }), time: 70_000 })
+  assert.equal(machine.image.broker(1)?.statusSince, 60_000)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { IsrChange, UpdateISRCommand } from '../../../../src/metadata/commands/update-isr.ts'
-import { brokerProcess, type Intent, Machine, plainBroker } from '../machine.ts'
+import type { IsrChange, IsrRemoval, UpdateISRCommand } from '../../../../src/metadata/commands/update-isr.ts'
+import { brokerProcess, type Intent, Machine, moved, plainBroker } from '../machine.ts'
 
 /** Broker 1 alone is in sync, since brokers 2 and 3 were away. */
 function shrunk(config: Readonly<Record<string, string>> = {}): Machine {
@@ -180,4 +180,100 @@ test('a process that lost its data is not taken back by a leader that saw the pr
   machine.accept(brokerProcess(2, 'second'))
   machine.setStatus(2, 'ONLINE')
   assert.deepEqual(results(machine, late), ['INELIGIBLE_REPLICA'])
+})
+
+describe('a report that a follower fell behind', () => {
+  const report = (
+    machine: Machine,
+    removed: number,
+    changed: Partial<IsrRemoval> = {},
+    brokerId = 3,
+  ): Intent => {
+    const { brokerEpoch } = machine.image.broker(brokerId)!
+    const change = { topic: 't', partition: 0, removed, ...changed }
+    return { type: 'UpdateISRCommand', brokerId, brokerEpoch, changes: [change] }
+  }
+  const cluster = (config: Readonly<Record<string, string>> = {}): Machine =>
+    new Machine().withBrokers(1, 2, 3).withTopic('t', [[1, 2, 3]], config)
+
+  test('takes it out of the ISR, whoever reports it: a new partition epoch, the same leader and leader epoch', () => {
+    for (const brokerId of [1, 2, 3]) {
+      const machine = cluster()
+      machine.accept(report(machine, 2, { leaderEpoch: 0 }, brokerId))
+      const { leader, isr, elr, leaderEpoch, partitionEpoch } = machine.partition('t')
+      assert.deepEqual([leader, isr, elr, leaderEpoch, partitionEpoch], [1, [1, 3], [], 0, 1])
+    }
+  })
+
+  test('leaves it eligible where the ISR falls below its minimum by that', () => {
+    const machine = cluster({ 'min.insync.replicas': '2' })
+    machine.accept(report(machine, 2))
+    assert.deepEqual(machine.led('t'), { leader: 1, isr: [1, 3], elr: [], last: null })
+    machine.accept(report(machine, 3))
+    assert.deepEqual(machine.led('t'), { leader: 1, isr: [1], elr: [3], last: null })
+  })
+
+  test('leaves those eligible who were so, while the ISR is below its minimum', () => {
+    const machine = cluster({ 'min.insync.replicas': '3' })
+    machine.accept(report(machine, 2))
+    machine.accept(report(machine, 3))
+    assert.deepEqual(machine.led('t'), { leader: 1, isr: [1], elr: [2, 3], last: null })
+  })
+
+  test('of a replica that is not in the ISR, or of a broker without a replica, changes nothing', () => {
+    const machine = cluster({ 'min.insync.replicas': '3' })
+    machine.accept(report(machine, 2))
+    const { stateHash } = machine.image
+    assert.deepEqual(results(machine, report(machine, 2)), [null])
+    assert.deepEqual(results(machine, report(machine, 9)), [null])
+    assert.equal(machine.image.stateHash, stateHash)
+  })
+
+  test('is rejected of the leader', () => {
+    const machine = cluster()
+    assert.deepEqual(results(machine, report(machine, 1)), ['INVALID_REQUEST'])
+    assert.deepEqual(machine.led('t').isr, [1, 2, 3])
+  })
+
+  test('is rejected of a leadership that is over, and of one that is not known here', () => {
+    const machine = cluster()
+    machine.setStatus(1, 'OFFLINE')
+    for (const leaderEpoch of [0, 2])
+      assert.deepEqual(results(machine, report(machine, 3, { leaderEpoch })), ['FENCED_LEADER_EPOCH'])
+    assert.deepEqual(machine.led('t').isr, [2, 3])
+    assert.deepEqual(results(machine, report(machine, 3, { leaderEpoch: 1 })), [null])
+    assert.deepEqual(machine.led('t').isr, [2])
+  })
+
+  test('is rejected from an earlier process, and of partitions that do not exist', () => {
+    const machine = cluster()
+    machine.refuse({ ...report(machine, 2), brokerEpoch: 1 } as Intent, 'STALE_BROKER_EPOCH')
+    assert.deepEqual(results(machine, report(machine, 2, { partition: 1 })), ['UNKNOWN_PARTITION'])
+    assert.deepEqual(results(machine, report(machine, 2, { topic: 'nosuch' })), ['UNKNOWN_TOPIC'])
+  })
+
+  test('shares a command with what a leader sets, each partition once', () => {
+    const machine = new Machine().withBrokers(1, 2).withTopic('t', [
+      [1, 2],
+      [1, 2],
+    ])
+    const removal = { topic: 't', partition: 1, removed: 2 }
+    const { brokerEpoch } = machine.image.broker(1)!
+    const changes = [isr(machine, [1]), removal, { ...removal, partition: 0 }]
+    const intent: Intent = { type: 'UpdateISRCommand', brokerId: 1, brokerEpoch, changes }
+    assert.deepEqual(results(machine, intent), [null, null, 'INVALID_REQUEST'])
+    assert.deepEqual([machine.led('t', 0).isr, machine.led('t', 1).isr], [[1], [1]])
+  })
+
+  test('ends a move that waited for the follower to be rid of', () => {
+    const machine = new Machine().withBrokers(1, 2, 3).withTopic('t', [[2, 1]])
+    machine.accept(moved('t', [2, 1, 3]))
+    machine.accept(machine.inSync('t', [2, 1, 3]))
+    machine.setStatus(1, 'OFFLINE')
+    machine.accept(moved('t', [2, 1]))
+    assert.deepEqual(machine.partition('t').removingReplicas, [3])
+    machine.accept(report(machine, 3, {}, 2))
+    const { replicas, reassignment } = machine.partition('t')
+    assert.deepEqual([replicas, reassignment], [[2, 1], null])
+  })
 })
