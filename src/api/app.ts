@@ -11,6 +11,7 @@ import { ErrorBody } from '../protocol/rest/schemas.ts'
 import { docsPage } from './docs-page.ts'
 import { MalformedHttp } from './malformed-http.ts'
 import { bodyOf, type Problem, problemOf } from './problem.ts'
+import type { RequestMeasures } from './request-measures.ts'
 import { faultOf, validatorFor } from './validation.ts'
 
 export const BODY_BYTES_MAX = 1024 * 1024
@@ -20,6 +21,7 @@ export type AppOptions = {
   readonly version: string
   /** Every answer says how new it is. */
   readonly metadataVersion: () => number
+  readonly requests: RequestMeasures
   /** The one path whose connections can be upgraded; elsewhere, a client that offers an upgrade is answered in HTTP. */
   readonly upgradePath?: string
   /** Called for errors that are bugs of ours. */
@@ -58,6 +60,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       new Error(faultOf(errors, part)),
   })
   malformed.watch(app)
+  options.requests.watch(app)
   // An expectation that we do not know is ignored, as RFC 9110 allows.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.removeContentTypeParser('text/plain')

@@ -20,6 +20,7 @@ import { sync } from './metadata/sync.ts'
 import { topics } from './metadata/topics.ts'
 import { updateTopic } from './metadata/update-topic.ts'
 import { health, type Readiness } from './operations/health.ts'
+import { metrics, type Scrape } from './operations/metrics.ts'
 import type { Problem } from './problem.ts'
 import { append } from './raft/append.ts'
 import { members } from './raft/members.ts'
@@ -29,6 +30,7 @@ import { timeoutNow } from './raft/timeout-now.ts'
 import { transfer } from './raft/transfer.ts'
 import { vote } from './raft/vote.ts'
 import { keepRawJson } from './raw-json.ts'
+import type { RequestMeasures } from './request-measures.ts'
 
 const METADATA = [
   controller,
@@ -53,18 +55,21 @@ const RAFT = [vote, append, snapshot, timeoutNow, status, members, transfer]
 export type MetadataApiOptions = {
   readonly version: string
   readonly readiness: () => Readiness
+  readonly requests: RequestMeasures
+  readonly scrape: Scrape
   readonly onBug: (error: unknown, request: { method: string; url: string }) => void
 }
 
 /** The REST API of a metadata node: one file per endpoint, all of them listed here. */
 export async function metadataApi(context: Context, options: MetadataApiOptions): Promise<FastifyInstance> {
-  const { version, onBug, readiness } = options
+  const { version, onBug, readiness, requests, scrape } = options
   const onProblem = (problem: Problem, reply: FastifyReply): Problem =>
     pointToController(context, problem, reply)
   const app = await createApp({
     title: 'DMQ metadata node',
     version,
     metadataVersion: () => context.replica.image.version,
+    requests,
     upgradePath: STREAM_PATH,
     onBug,
     onProblem,
@@ -87,6 +92,7 @@ export async function metadataApi(context: Context, options: MetadataApiOptions)
     { prefix: '/api/v1/raft' },
   )
   health(app, readiness)
+  metrics(app, scrape)
   return app
 }
 

@@ -1,23 +1,27 @@
 import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
 import { health } from './operations/health.ts'
+import { metrics, type Scrape } from './operations/metrics.ts'
 import { keepRawJson } from './raw-json.ts'
+import type { RequestMeasures } from './request-measures.ts'
 import { storageMetadata } from './storage/metadata.ts'
 import { storageStatus } from './storage/status.ts'
 import type { StorageContext } from './storage-context.ts'
 
 export type StorageApiOptions = {
   readonly version: string
+  readonly requests: RequestMeasures
+  readonly scrape: Scrape
   readonly onBug: (error: unknown, request: { method: string; url: string }) => void
 }
 
 /** The REST API of a storage node. */
 export async function storageApi(
   context: StorageContext,
-  { version, onBug }: StorageApiOptions,
+  { version, onBug, requests, scrape }: StorageApiOptions,
 ): Promise<FastifyInstance> {
   const metadataVersion = () => context.broker.metadataVersion
-  const app = await createApp({ title: 'DMQ storage node', version, metadataVersion, onBug })
+  const app = await createApp({ title: 'DMQ storage node', version, metadataVersion, requests, onBug })
   await app.register(
     async scope => {
       keepRawJson(scope)
@@ -27,5 +31,6 @@ export async function storageApi(
     { prefix: '/api/v1/storage' },
   )
   health(app, () => context.broker.readiness())
+  metrics(app, scrape)
   return app
 }

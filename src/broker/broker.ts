@@ -1,9 +1,11 @@
 import { DmqError, messageOf } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
+import type { HttpAnswer } from '../io/http-client.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import type { ImageView } from '../metadata/render.ts'
 import type { BrokerEvents } from './events.ts'
 import { isrExpansions } from './isr-expansion.ts'
+import { BrokerMeasures } from './measures.ts'
 import { failureOf, type MetadataClient } from './metadata-client.ts'
 import {
   type Delta,
@@ -44,6 +46,7 @@ export class StorageNode {
   readonly #options: StorageNodeOptions
   readonly #parts: StorageNodeParts
   readonly #copy = new MetadataCopy()
+  readonly measures = new BrokerMeasures()
   #brokerEpoch: number | null = null
   #status = 'STARTING'
   #pulling: Promise<void> | null = null
@@ -98,6 +101,7 @@ export class StorageNode {
       term: update.controllerTerm,
     })
     const outcome = current ? this.#take(update) : 'stale'
+    this.measures.pushes[outcome] += 1
     const gap = outcome === 'gap' || outcome === 'diverged'
     if (gap) void this.#pull(outcome === 'diverged')
     const { version, stateHash } = this.#copy.image
@@ -210,7 +214,7 @@ export class StorageNode {
       brokerEpoch: this.#brokerEpoch,
       ...(wantShutdown ? { wantShutdown } : {}),
     }
-    const answer = await this.#post(`${controller.url}/api/v1/metadata/heartbeat/${brokerId}`, body)
+    const answer = await this.#timedBeat(`${controller.url}/api/v1/metadata/heartbeat/${brokerId}`, body)
     if (answer.status === 404 || answer.status === 409) {
       // Unregistered, or registered again by somebody else: the next turn registers anew.
       this.#brokerEpoch = null
@@ -223,6 +227,19 @@ export class StorageNode {
     this.#status = brokerStatus
     if (currentVersion > this.metadataVersion && !wantShutdown) await this.#pull(false)
     void this.#expandIsrs()
+  }
+
+  async #timedBeat(url: string, body: object): Promise<HttpAnswer> {
+    const { clock } = this.#parts
+    const sentAt = clock.monotonic()
+    try {
+      const answer = await this.#post(url, body)
+      this.measures.heartbeatAnswered(answer.status, clock.monotonic() - sentAt)
+      return answer
+    } catch (error) {
+      this.measures.heartbeats.failed += 1
+      throw error
+    }
   }
 
   /** Brings replicas that caught up back into the ISRs of the partitions that this node leads. */
@@ -279,6 +296,7 @@ export class StorageNode {
         await this.#pullFrom(url, whole)
         return
       } catch (error) {
+        this.measures.pulls.failed += 1
         this.#parts.events.metadataRefused({ reason: `${url}: ${messageOf(error)}` })
       }
     }
@@ -299,6 +317,7 @@ export class StorageNode {
   async #pullFrom(url: string, whole: boolean): Promise<void> {
     const before = this.metadataVersion
     if (!whole && this.#copy.clusterId !== null && (await this.#pullDelta(url)) === 'applied') {
+      this.measures.pulls.delta += 1
       if (this.metadataVersion > before)
         this.#parts.events.metadata({ version: this.metadataVersion, by: 'pull' })
       return
@@ -312,6 +331,7 @@ export class StorageNode {
     if (!this.#copy.isOurs(clusterId))
       throw new Error(`it belongs to cluster ${clusterId}, this node to ${this.#copy.clusterId}`)
     if (this.#copy.applySnapshot(clusterId, recoveryEpoch, view) === 'applied') {
+      this.measures.pulls.snapshot += 1
       this.#parts.events.metadata({ version: this.metadataVersion, by: 'snapshot' })
     }
   }
@@ -332,6 +352,11 @@ export class StorageNode {
   // What this node says of itself.
 
   status() {
+    return { ...this.summary(), partitions: this.#partitions() }
+  }
+
+  /** The same without its partitions. */
+  summary() {
     const { brokerId, incarnationId, host, port, rack } = this.#options
     const { image, controller, clusterId } = this.#copy
     return {
@@ -349,8 +374,12 @@ export class StorageNode {
         controller === null
           ? null
           : { controllerId: controller.id, url: controller.url, term: controller.term },
-      partitions: this.#partitions(),
     }
+  }
+
+  /** Partitions that this node leads, and all that it has a replica of. */
+  get partitionCounts(): { leaders: number; replicas: number } {
+    return this.#copy.image.countsOf(this.#options.brokerId)
   }
 
   /** Storage nodes hold no records yet: their logs are empty, and say so. */

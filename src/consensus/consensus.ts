@@ -13,6 +13,7 @@ import type { Configuration } from '../raft/voters.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { decodeEntry, encodeEntry, encodeHardState } from './entry-codec.ts'
 import { LinearizableReads } from './linearizable-reads.ts'
+import type { Measures } from './measures.ts'
 import { type Committed, Proposals } from './proposals.ts'
 import { type SnapshotEvents, type SnapshotOptions, Snapshots } from './snapshots.ts'
 import type { StateMachine } from './state-machine.ts'
@@ -115,13 +116,17 @@ export class Consensus {
 
   /** Resolves when the entry is applied on this node. Rejects with NOT_CONTROLLER, OVERLOADED or COMMIT_TIMEOUT. */
   propose(type: string, data: Uint8Array, timeoutMs: number): Promise<Committed> {
-    if (this.#refusing !== null) return Promise.reject(new DmqError('STORAGE_FULL', this.#refusing))
+    if (this.#refusing !== null) return this.#proposals.refuse(this.#refusing)
     return this.#submit(timeoutMs, token => ({ type: 'propose', proposal: { type, data }, token }))
   }
 
   /** From now on proposals are refused with STORAGE_FULL, for this reason; null: they are taken again. */
   refuseProposals(reason: string | null): void {
     this.#refusing = reason
+  }
+
+  get measures(): Measures {
+    return { proposals: this.#proposals, reads: this.#reads, disk: this.#disk, snapshots: this.#snapshots }
   }
 
   /** A write of the log takes longer than half an election timeout. */

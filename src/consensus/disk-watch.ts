@@ -1,3 +1,4 @@
+import { Histogram, LATENCY_BOUNDS_MS } from '../base/histogram.ts'
 import type { Clock, Timer } from '../io/clock.ts'
 
 /**
@@ -12,6 +13,8 @@ export class DiskWatch {
   readonly #begun: number[] = []
   #timer: Timer | null = null
   #slow = false
+  /** From the moment a write is wanted until it is durable, the wait behind earlier ones included. */
+  readonly writeMs = new Histogram(LATENCY_BOUNDS_MS)
 
   constructor(clock: Clock, slowMs: number, onSlow: () => void) {
     this.#clock = clock
@@ -23,6 +26,12 @@ export class DiskWatch {
     return this.#slow
   }
 
+  /** For how long the oldest write has been under way; 0: none is. */
+  get oldestMs(): number {
+    const oldest = this.#begun[0]
+    return oldest === undefined ? 0 : this.#clock.monotonic() - oldest
+  }
+
   begin(): void {
     this.#begun.push(this.#clock.monotonic())
     if (this.#timer === null) this.#arm()
@@ -31,6 +40,7 @@ export class DiskWatch {
   /** Writes end in the order in which they began. */
   end(): void {
     const ms = this.#clock.monotonic() - this.#begun.shift()!
+    this.writeMs.observe(ms)
     if (ms < this.#slowMs) this.#slow = false
     else this.#found()
   }

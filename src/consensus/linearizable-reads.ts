@@ -25,6 +25,8 @@ export class LinearizableReads {
   readonly #asked = new Map<number, Read>()
   #lastToken: number
   #applied: number
+  confirmed = 0
+  unconfirmed = 0
 
   constructor(clock: Clock, firstToken: number, applied: number, ask: (token: number) => void) {
     this.#clock = clock
@@ -33,18 +35,30 @@ export class LinearizableReads {
     this.#ask = ask
   }
 
+  get waiting(): number {
+    return this.#reads.size
+  }
+
   /** Resolves when the state here is fresh enough; rejects with NO_CONTROLLER when nobody confirms that in time. */
   add(timeoutMs: number): Promise<number> {
     const read: Read = { done: deferred(), token: 0, index: null, retry: NO_TIMER }
     this.#reads.add(read)
-    const deadline = this.#clock.timer(timeoutMs, () => read.done.reject(unconfirmed(timeoutMs)))
-    const settled = (): void => {
+    const deadline = this.#clock.timer(timeoutMs, () => read.done.reject(nobodyConfirmed(timeoutMs)))
+    const settle = (): void => {
       deadline.cancel()
       read.retry.cancel()
       this.#asked.delete(read.token)
       this.#reads.delete(read)
     }
-    read.done.promise.then(settled, settled)
+    const confirmed = (): void => {
+      this.confirmed += 1
+      settle()
+    }
+    const unconfirmed = (): void => {
+      this.unconfirmed += 1
+      settle()
+    }
+    read.done.promise.then(confirmed, unconfirmed)
     this.#askFor(read)
     return read.done.promise
   }
@@ -84,7 +98,7 @@ export class LinearizableReads {
 
 const NO_TIMER: Timer = { cancel() {} }
 
-function unconfirmed(timeoutMs: number): DmqError {
+function nobodyConfirmed(timeoutMs: number): DmqError {
   const text = `no controller with a majority confirmed within ${timeoutMs} ms that this node is up to date`
   return new DmqError('NO_CONTROLLER', text)
 }

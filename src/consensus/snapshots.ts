@@ -50,6 +50,11 @@ export class Snapshots {
   readonly #reads: SnapshotReads
   #taking = false
   #writing: Promise<void> = Promise.resolve()
+  readonly counts = { taken: 0, installed: 0, failed: 0 }
+  /** How long the last one took to write; null: none was written yet. */
+  lastMs: number | null = null
+  /** When the state was last written or taken over; until then, when this process began. */
+  #since: number
   /** Parts are stored one after the other. */
   #storing: Promise<void> = Promise.resolve()
   #ready: { readonly id: SnapshotId; readonly from: number; readonly restoration: Restoration } | null = null
@@ -58,6 +63,7 @@ export class Snapshots {
   constructor({ snapshotBytesMin }: SnapshotOptions, parts: Parts) {
     this.#parts = parts
     this.#bytesMin = snapshotBytesMin
+    this.#since = parts.clock.monotonic()
     this.#lastBytes = parts.store.list.at(-1)?.name.bytes ?? 0
     const { store, step } = parts
     this.#reads = new SnapshotReads({
@@ -67,6 +73,20 @@ export class Snapshots {
       pause: () => this.#pause(),
       damaged: reason => this.#replace(reason),
     })
+  }
+
+  /** Of the newest; 0: there is none. */
+  get lastBytes(): number {
+    return this.#lastBytes
+  }
+
+  /** Of entries that were applied since then. */
+  get bytesSince(): number {
+    return this.#bytesSince
+  }
+
+  get ageMs(): number {
+    return this.#parts.clock.monotonic() - this.#since
   }
 
   /** So much was applied to the state. Returns whether it is time for a snapshot. */
@@ -83,7 +103,7 @@ export class Snapshots {
   }
 
   #failed(error: unknown): void {
-    if (outOfSpace(error)) this.#parts.events.snapshotFailed(messageOf(error))
+    if (outOfSpace(error)) this.#unusable(messageOf(error))
     else if (!this.#stopped) this.#parts.fail(error)
   }
 
@@ -94,12 +114,20 @@ export class Snapshots {
     try {
       const stored = await store.write(id, head, stateMachine.capture(), () => this.#pause())
       this.#lastBytes = stored.name.bytes
-      events.snapshotTaken(stored.name, clock.monotonic() - began)
+      this.lastMs = clock.monotonic() - began
+      this.#since = clock.monotonic()
+      this.counts.taken += 1
+      events.snapshotTaken(stored.name, this.lastMs)
       step({ type: 'snapshotTaken', snapshot: snapshotOf(stored) })
       this.#reads.renewed()
     } finally {
       this.#taking = false
     }
+  }
+
+  #unusable(reason: string): void {
+    this.counts.failed += 1
+    this.#parts.events.snapshotFailed(reason)
   }
 
   /** Lets everything else go on that is ready. */
@@ -114,7 +142,7 @@ export class Snapshots {
   }
 
   #replace(reason: string): void {
-    this.#parts.events.snapshotFailed(reason)
+    this.#unusable(reason)
     if (!this.#taking) this.#parts.renew()
   }
 
@@ -133,7 +161,7 @@ export class Snapshots {
   }
 
   async #takeOver(part: SnapshotPart): Promise<void> {
-    const { store, events, step } = this.#parts
+    const { store, step } = this.#parts
     const id = part.message.snapshot
     let checked: Checked
     try {
@@ -141,7 +169,7 @@ export class Snapshots {
     } catch (error) {
       if (this.#stopped) return
       // Damaged on the way, or half of it lost in a crash of ours: it is fetched anew.
-      events.snapshotFailed(`the snapshot of node ${part.from} is not usable: ${messageOf(error)}`)
+      this.#unusable(`the snapshot of node ${part.from} is not usable: ${messageOf(error)}`)
       store.discard(id)
       return step({ type: 'snapshotStored', part, offset: 0 })
     }
@@ -172,6 +200,8 @@ export class Snapshots {
     ready.restoration.install()
     this.#lastBytes = install.id.bytes
     this.#bytesSince = 0
+    this.#since = this.#parts.clock.monotonic()
+    this.counts.installed += 1
     this.#parts.events.snapshotInstalled(install.id, ready.from)
   }
 

@@ -214,6 +214,10 @@ export class BrokerLifecycle {
     return this.#sessions.heardAgeMs(brokerId, this.#now())
   }
 
+  get sessionCount(): number {
+    return this.#sessions.liveCount(this.#now())
+  }
+
   /** Its heartbeats are late, and it is not fenced yet. */
   isUnreachable({ brokerId, status }: Broker): boolean {
     const silentMs = this.#sessions.silentMs(brokerId, this.#now())

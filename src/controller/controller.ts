@@ -6,6 +6,7 @@ import type { HttpClient } from '../io/http-client.ts'
 import type { Random } from '../io/random.ts'
 import { BrokerLifecycle } from './broker-lifecycle.ts'
 import type { ControllerEvents } from './events.ts'
+import { HeartbeatTally } from './heartbeat-tally.ts'
 import { InSyncReplicas } from './in-sync-replicas.ts'
 import { LeaderElections } from './leader-elections.ts'
 import { Proposer } from './proposer.ts'
@@ -53,6 +54,9 @@ export class Controller {
   readonly #options: ControllerOptions
   readonly #parts: ControllerParts
   #reign: Reign | null = null
+  /** Of all leaderships of this process, like the heartbeats. */
+  readonly pushTally = { done: 0, failed: 0 }
+  readonly heartbeats = new HeartbeatTally()
 
   constructor(options: ControllerOptions, parts: ControllerParts) {
     this.#options = options
@@ -98,7 +102,7 @@ export class Controller {
     const proposer = new Proposer(this.#parts)
     const parts = { ...this.#parts, proposer }
     const brokers = new BrokerLifecycle(sessionTimeoutMs, parts)
-    const publisher = new Publisher(this.#identity(term), this.#parts)
+    const publisher = new Publisher(this.#identity(term), { ...this.#parts, tally: this.pushTally })
     publisher.publish()
     return {
       term,

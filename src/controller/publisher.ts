@@ -40,6 +40,14 @@ type Subscriber = {
   retryAt: number
 }
 
+export type PushStatus = {
+  readonly brokerId: number
+  /** What the node was last known to have; null: it has not answered in this term. */
+  readonly version: number | null
+  /** Pushes that failed since the last one that did not. */
+  readonly failures: number
+}
+
 export const STORAGE_METADATA_PATH = '/api/v1/storage/metadata'
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 5_000
@@ -59,13 +67,21 @@ export class Publisher {
   readonly #http: HttpClient
   readonly #clock: Clock
   readonly #events: ControllerEvents
+  readonly #tally: { done: number; failed: number }
   readonly #subscribers = new Map<number, Subscriber>()
   #stopped = false
   #scheduled = false
 
   constructor(
     identity: ControllerIdentity,
-    parts: { replica: Replica; key: ClusterKey; http: HttpClient; clock: Clock; events: ControllerEvents },
+    parts: {
+      replica: Replica
+      key: ClusterKey
+      http: HttpClient
+      clock: Clock
+      events: ControllerEvents
+      tally: { done: number; failed: number }
+    },
   ) {
     this.#identity = identity
     this.#replica = parts.replica
@@ -73,6 +89,7 @@ export class Publisher {
     this.#http = parts.http
     this.#clock = parts.clock
     this.#events = parts.events
+    this.#tally = parts.tally
   }
 
   /** To be called after every commit; what one turn of the loop commits is looked at once. */
@@ -97,6 +114,14 @@ export class Publisher {
   /** What each storage node was last known to have; null: it has not answered in this term. */
   acknowledged(): Map<number, number | null> {
     return new Map([...this.#subscribers].map(([brokerId, { version }]) => [brokerId, version]))
+  }
+
+  status(): PushStatus[] {
+    return [...this.#subscribers.values()].map(({ broker, version, failures }) => ({
+      brokerId: broker.brokerId,
+      version,
+      failures,
+    }))
   }
 
   stop(): void {
@@ -158,6 +183,7 @@ export class Publisher {
   }
 
   #succeeded(subscriber: Subscriber, url: string, version: number): void {
+    this.#tally.done += 1
     if (subscriber.failures > 0)
       this.#events.pushRecovered({ brokerId: subscriber.broker.brokerId, url, version })
     // A node that has a gap pulls by itself; asking it again at once would only be in its way.
@@ -168,6 +194,7 @@ export class Publisher {
   }
 
   #failed(subscriber: Subscriber, url: string, reason: string): void {
+    this.#tally.failed += 1
     subscriber.failures += 1
     // Of a broker that is OFFLINE nothing else is expected.
     const surprising = subscriber.failures === 1 && this.#replica.image.isActive(subscriber.broker.brokerId)

@@ -42,6 +42,12 @@ export class Sessions {
     return silent !== null && silent <= this.#timeoutMs
   }
 
+  liveCount(now: number): number {
+    let count = 0
+    for (const since of this.#since.values()) if (now - since <= this.#timeoutMs) count += 1
+    return count
+  }
+
   /**
    * Which of the brokers have been silent for too long. Called every `intervalMs`; a broker seen for the first time
    * (after an election, say) gets a full session from now.

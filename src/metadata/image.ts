@@ -2,7 +2,12 @@ import { assert, present } from '../base/assert.ts'
 import { type Broker, isActiveStatus } from './broker.ts'
 import { canonical } from './canonical.ts'
 import type { PartitionPage } from './partition-page.ts'
-import { type CapturedTable, type Partition, PartitionTable } from './partition-table.ts'
+import {
+  type CapturedTable,
+  type Partition,
+  type PartitionHealth,
+  PartitionTable,
+} from './partition-table.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
 
@@ -125,6 +130,26 @@ export class Image implements WritableImage {
 
   rowsWithReplicaOn(brokerId: number): number[] {
     return this.#partitions.rowsWithReplicaOn(brokerId)
+  }
+
+  partitionHealth(): PartitionHealth {
+    return this.#partitions.health(
+      id => this.#topicsById.get(id)!,
+      brokerId => this.#brokers.get(brokerId)?.status === 'ONLINE',
+    )
+  }
+
+  /** Partitions that are led by the broker, and all that it has a replica of. */
+  countsOf(brokerId: number): { leaders: number; replicas: number } {
+    return this.#partitions.countsOf(brokerId)
+  }
+
+  get reassignmentCount(): number {
+    return this.#partitions.reassignmentCount
+  }
+
+  get topicCount(): number {
+    return this.#topics.size
   }
 
   replicaCounts(): Map<number, { leaders: number; replicas: number }> {

@@ -2,8 +2,10 @@ import { assert } from '../base/assert.ts'
 import { canonical } from './canonical.ts'
 import { PAGE_ROWS, PartitionPage, pageOf, rowInPage } from './partition-page.ts'
 import { type CapturedLists, ReplicaLists } from './replica-lists.ts'
-import type { Reassignment, Replication } from './replication.ts'
+import { countOf, type Reassignment, type Replication } from './replication.ts'
 import { type RowHash, RowHasher } from './state-hash.ts'
+import type { Topic } from './topic.ts'
+import { minInsyncReplicas } from './topic-config.ts'
 
 export type Partition = Replication & {
   readonly topicId: string
@@ -12,6 +14,18 @@ export type Partition = Replication & {
   readonly partitionEpoch: number
   readonly createdAt: number
   readonly modifiedAt: number
+}
+
+/** Counts of partitions; one may be in several. */
+export type PartitionHealth = {
+  /** Without a leader. */
+  readonly offline: number
+  /** Replicas are missing from the ISR; those that are just being added do not count. */
+  readonly underReplicated: number
+  /** Writes with acks=all are refused. */
+  readonly underMinIsr: number
+  /** The preferred replica is in the ISR, may lead and does not; those whose replicas are being moved do not count. */
+  readonly ledByOthers: number
 }
 
 const NOBODY = -1
@@ -130,6 +144,10 @@ export class PartitionTable {
     return rows
   }
 
+  get reassignmentCount(): number {
+    return this.#reassignments.size
+  }
+
   /** In no order. */
   reassignedRows(): number[] {
     return [...this.#reassignments.keys()]
@@ -171,6 +189,48 @@ export class PartitionTable {
       for (const brokerId of this.#lists.at(list)) of(brokerId).replicas += 1
       const leader = ints.leader[rowInPage(row)]!
       if (leader !== NOBODY) of(leader).leaders += 1
+    }
+    return counts
+  }
+
+  /** How many partitions are not as they should be: one pass over three columns, and a closer look at those few. */
+  health(topic: (id: string) => Topic, mayLead: (brokerId: number) => boolean): PartitionHealth {
+    const health = { offline: 0, underReplicated: 0, underMinIsr: 0, ledByOthers: 0 }
+    const everyone = this.#lists.fullMasks()
+    const first = this.#lists.firstMembers(() => true)
+    const minIsrOf = rememberLast((id: string) => minInsyncReplicas(topic(id).config))
+    for (const [number, page] of this.#pages.entries()) {
+      const { leader, replicas, isr } = page.ints
+      const end = Math.min(PAGE_ROWS, this.#rows - number * PAGE_ROWS)
+      for (let at = 0; at < end; at++) {
+        const list = replicas[at]!
+        const preferred = leader[at] !== NOBODY && leader[at] === first[list]
+        if (list < 0 || (preferred && isr[at] === everyone[list])) continue
+        const moving = this.#reassignments.get(number * PAGE_ROWS + at)
+        const adding = moving?.adding ?? 0
+        const original = countOf(everyone[list]! & ~adding)
+        const minIsr = Math.min(original, minIsrOf(page.topicIds[at]!))
+        if (leader[at] === NOBODY) health.offline += 1
+        if (countOf(isr[at]! & ~adding) < original) health.underReplicated += 1
+        if (countOf(isr[at]!) < minIsr) health.underMinIsr += 1
+        const couldLead = (isr[at]! & 1) !== 0 && moving === undefined && mayLead(first[list]!)
+        if (couldLead && !preferred) health.ledByOthers += 1
+      }
+    }
+    return health
+  }
+
+  /** What one broker has: one pass over two columns. */
+  countsOf(brokerId: number): { leaders: number; replicas: number } {
+    const held = this.#lists.listsWith(brokerId)
+    const counts = { leaders: 0, replicas: 0 }
+    for (const [number, { ints }] of this.#pages.entries()) {
+      const end = Math.min(PAGE_ROWS, this.#rows - number * PAGE_ROWS)
+      for (let at = 0; at < end; at++) {
+        if (held[ints.replicas[at]!] !== 1) continue
+        counts.replicas += 1
+        if (ints.leader[at] === brokerId) counts.leaders += 1
+      }
     }
     return counts
   }
@@ -248,6 +308,15 @@ function write(page: PartitionPage, at: number, partition: Partition): void {
   ints.elr[at] = partition.elr
   ints.lastKnownLeader[at] = partition.lastKnownLeader ?? NOBODY
   page.modifiedAt[at] = partition.modifiedAt
+}
+
+/** The partitions of a topic mostly lie side by side. */
+function rememberLast<T>(read: (id: string) => T): (id: string) => T {
+  let last: { id: string; value: T } | null = null
+  return id => {
+    if (last?.id !== id) last = { id, value: read(id) }
+    return last.value
+  }
 }
 
 function orNull(value: number): number | null {

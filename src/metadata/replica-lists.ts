@@ -51,6 +51,11 @@ export class ReplicaLists {
     return this.#lists[id]!
   }
 
+  /** For each list id, the mask of all its members. */
+  fullMasks(): Int32Array {
+    return Int32Array.from(this.#lists, list => 2 ** list.length - 1)
+  }
+
   /** For each list id, its first broker; -1 where that one may not lead. */
   firstMembers(mayLead: (brokerId: number) => boolean): Int32Array {
     return Int32Array.from(this.#lists, ([first]) => (first !== undefined && mayLead(first) ? first : -1))

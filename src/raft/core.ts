@@ -10,6 +10,7 @@ import {
   sizeOf,
   type Term,
 } from './entry.ts'
+import { FollowerLag } from './follower-lag.ts'
 import type { Output, Persist } from './io.ts'
 import { LogView } from './log-view.ts'
 import type { Asker, Message } from './message.ts'
@@ -19,6 +20,7 @@ import { Progress } from './progress.ts'
 import { PendingReads } from './reads.ts'
 import type { Leader, Role } from './role.ts'
 import type { Snapshot, SnapshotId } from './snapshot.ts'
+import { newTally } from './tally.ts'
 import {
   type Configuration,
   Configurations,
@@ -56,6 +58,8 @@ export class Core {
   role: Role
   readonly configurations: Configurations
   readonly out = new Outbox()
+  readonly tally = newTally()
+  readonly lag = new FollowerLag()
   /** Oldest first, at most two: the log reaches back to the older one. */
   snapshots: readonly Snapshot[]
   /** Until then a campaign is retried within milliseconds: the leader's process is known to be gone. */
@@ -129,6 +133,7 @@ export class Core {
       noticeAt: Number.POSITIVE_INFINITY,
       quorumCheckAt: this.now + this.options.electionTimeoutMs,
       uncommittedBytes: 0,
+      commitMovedAt: this.now,
       transfer: null,
       reads: new PendingReads(),
       leaversUntil: Number.POSITIVE_INFINITY,
@@ -209,6 +214,7 @@ export class Core {
       data: proposal.data,
     }
     leader.uncommittedBytes += sizeOf(entry)
+    if (this.commit === this.log.lastIndex) leader.commitMovedAt = this.now
     this.append(entry)
     return entry
   }
@@ -250,6 +256,7 @@ export class Core {
     assert(index <= this.log.lastIndex, 'only entries that are here can be committed here')
     if (index <= this.commit) return
     if (this.role.kind === 'leader') this.role.uncommittedBytes -= this.#bytesOf(this.commit + 1, index)
+    if (this.role.kind === 'leader') this.role.commitMovedAt = this.now
     this.commit = index
   }
 

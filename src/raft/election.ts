@@ -13,6 +13,7 @@ export function campaign(core: Core): void {
     core.becomeFollower(core.term, null)
     return
   }
+  core.tally.preVotes += 1
   core.becomePreCandidate()
   requestVotes(core)
 }
@@ -20,6 +21,7 @@ export function campaign(core: Core): void {
 /** The leader itself asked for it: no pre-vote, for nobody is to be spared. */
 export function campaignForTransfer(core: Core): void {
   if (!core.promotable()) return
+  core.tally.elections += 1
   core.becomeCandidate(true)
   requestVotes(core)
 }
@@ -108,9 +110,11 @@ function countVote(core: Core, voter: number, granted: boolean): void {
 
 function won(core: Core, preVote: boolean): void {
   if (!preVote) {
+    core.tally.won += 1
     core.becomeLeader()
     return
   }
+  core.tally.elections += 1
   core.becomeCandidate()
   requestVotes(core)
 }

@@ -1,6 +1,8 @@
 import type { Entry, EntryId, HardState, Index, Milliseconds, NodeId, Proposal, Term } from './entry.ts'
 import type { Asker, Envelope, InstallSnapshot } from './message.ts'
 import type { Snapshot, SnapshotId } from './snapshot.ts'
+import type { Standing } from './standing.ts'
+import type { Tally } from './tally.ts'
 import type { Voter } from './voters.ts'
 
 /** What can happen to a node. */
@@ -150,6 +152,8 @@ export type Status = {
   readonly transferTo: NodeId | null
   /** While founding: voters that have not said yet that they are empty. */
   readonly awaited: readonly NodeId[]
+  readonly standing: Standing
+  readonly tally: Readonly<Tally>
 }
 
 /** `match`, `next` and `contactAgeMs` are known to the leader only. */

@@ -32,6 +32,7 @@ function addRead(core: Core, reader: Reader): void {
 export function sendReadRound(core: Core): void {
   if (core.role.kind !== 'leader' || !core.role.reads.wantRound) return
   core.role.reads.round += 1
+  core.tally.readRounds += 1
   sendHeartbeats(core, core.role)
   confirmReads(core)
 }

@@ -203,6 +203,7 @@ export function checkQuorum(core: Core, leader: Leader): void {
 export function receiveAppend(core: Core, envelope: Envelope, received: Append): void {
   const { from, via } = envelope
   followLeader(core, from)
+  core.lag.told(core.term, received.commit, core.applied, core.now)
   const append = behindBase(core, received)
   const { term, session } = append
   if (!core.log.has(append.prev)) {
@@ -257,6 +258,7 @@ export function receiveCommitNotice(core: Core, { from }: Envelope, notice: Comm
 
 /** The leader knows this node to match up to there; a log that ends earlier only means that messages overtook. */
 function commitMatched(core: Core, commit: Index): void {
+  core.lag.hinted(core.term, commit, core.applied, core.now)
   core.commitTo(Math.min(commit, core.log.lastIndex))
 }
 

@@ -49,6 +49,8 @@ export type Leader = {
   quorumCheckAt: Milliseconds
   /** Bytes of entries that are proposed and not committed: bounded, so a minority does not grow without end. */
   uncommittedBytes: number
+  /** When the commit index last moved, or the first entry after that began to wait for it. */
+  commitMovedAt: Milliseconds
   /** Leadership is being handed over: nothing is proposed until then, or until the deadline. */
   transfer: { readonly target: NodeId; readonly deadline: Milliseconds } | null
   readonly reads: PendingReads

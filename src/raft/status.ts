@@ -2,6 +2,7 @@ import type { Core } from './core.ts'
 import type { Milliseconds } from './entry.ts'
 import { awaited } from './founding.ts'
 import type { RoleName, Status, VoterStatus } from './io.ts'
+import { standingOf } from './standing.ts'
 import { type Configuration, electorsOf, type Voter } from './voters.ts'
 
 /** What a node knows of itself and of its leader, for people and for the driver. */
@@ -27,6 +28,8 @@ export function statusOf(core: Core, now: Milliseconds): Status {
     learners: (configuration?.learners ?? []).map(member),
     transferTo: core.role.kind === 'leader' ? (core.role.transfer?.target ?? null) : null,
     awaited: awaited(core),
+    standing: standingOf(core, now),
+    tally: { ...core.tally },
   }
 }
 

@@ -53,7 +53,7 @@ export class MetadataNode {
   readonly #log: Log
   readonly #peers: Peers
   readonly #events: MetadataNodeEvents
-  readonly #room: RoomWatch
+  readonly room: RoomWatch
 
   /** Throws {@link DamagedLog} and what the disk throws. */
   static async open(
@@ -75,7 +75,7 @@ export class MetadataNode {
     events: MetadataNodeEvents,
     { log, store, replica, restored }: Recovered,
   ) {
-    this.#room = new RoomWatch(options, { disk, clock }, events, reason =>
+    this.room = new RoomWatch(options, { disk, clock }, events, reason =>
       this.consensus.refuseProposals(reason),
     )
     this.#log = log
@@ -118,6 +118,11 @@ export class MetadataNode {
     this.#peers.streamClosed(from, stream)
   }
 
+  /** The stream to that node is open. */
+  isConnected(nodeId: number): boolean {
+    return this.#peers.isConnected(nodeId)
+  }
+
   /** The oldest protocol that a connected node speaks. */
   get oldestProtocol(): number | null {
     return this.#peers.oldestProtocol()
@@ -135,7 +140,7 @@ export class MetadataNode {
 
   /** Speaks to nobody any more; the log is still open. */
   stop(): void {
-    this.#room.stop()
+    this.room.stop()
     this.consensus.stop()
     this.#peers.close()
   }

@@ -2,9 +2,8 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { listen } from '../api/app.ts'
 import { metadataApi } from '../api/metadata-api.ts'
-import type { Readiness } from '../api/operations/health.ts'
+import { RequestMeasures } from '../api/request-measures.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
-import type { Consensus } from '../consensus/consensus.ts'
 import { PROTOCOL } from '../consensus/message-codec.ts'
 import type { SnapshotOptions } from '../consensus/snapshots.ts'
 import { Controller } from '../controller/controller.ts'
@@ -23,8 +22,11 @@ import { logStore } from './log-store.ts'
 import { createLogger } from './logger.ts'
 import { controllerStory, leadershipStory, peerStory, refusalStory } from './metadata-events.ts'
 import { MetadataNode } from './metadata-node.ts'
+import { LeadershipWatch } from './metrics/leadership-watch.ts'
+import { metadataMetrics } from './metrics/metadata-metrics.ts'
 import type { Options } from './options.ts'
 import type { Server } from './process.ts'
+import { readiness } from './readiness.ts'
 import { readServices, type Service, type Services } from './services.ts'
 import { VERSION } from './version.ts'
 
@@ -53,6 +55,7 @@ export async function startMetadataServer(
   const http = new HttpClient()
   const tellLeadership = leadershipStory(log)
   const tellRefusal = refusalStory(log)
+  const leaderships = new LeadershipWatch(nodeClock)
   const network = new NodeNetwork(self.id, key, PROTOCOL)
   const targets = services.metadata
     .filter(({ id }) => id !== self.id)
@@ -66,6 +69,7 @@ export async function startMetadataServer(
       ...peerStory(log),
       changed(leadership) {
         tellLeadership(leadership)
+        leaderships.changed(leadership)
         controller.leadershipChanged(leadership)
       },
       refused(refusal) {
@@ -102,9 +106,20 @@ export async function startMetadataServer(
     timeoutMs: WRITE_TIMEOUT_MS,
     oldestProtocol: () => node.oldestProtocol,
   }
+  const { electionTimeoutMs } = raft
+  const watched = {
+    id: self.id,
+    node,
+    controller,
+    leaderships,
+    requests: new RequestMeasures(),
+    readiness: () => readiness({ consensus, room: node.room, electionTimeoutMs }),
+  }
   const app = await metadataApi(context, {
     version: VERSION,
-    readiness: () => readiness(consensus),
+    readiness: watched.readiness,
+    requests: watched.requests,
+    scrape: metadataMetrics(watched),
     onBug: (error, { method, url }) =>
       log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
   })
@@ -194,26 +209,6 @@ function raftOptions(
     snapshotBytesMin: options.snapshotBytes!,
     readsMax: 10_000,
     random: nodeRandom.fraction,
-  }
-}
-
-function readiness(consensus: Consensus): Readiness {
-  const { leader, ready, role, term } = consensus.leadership
-  const { awaited } = consensus.status()
-  if (consensus.diskIsSlow)
-    return {
-      ready: false,
-      reasons: ['the disk is slow: a write of the log takes longer than half an election timeout'],
-    }
-  if (awaited.length > 0)
-    return {
-      ready: false,
-      reasons: [`the cluster is not founded yet: waiting for metadata nodes ${awaited.join(', ')}`],
-    }
-  if (ready || (role === 'FOLLOWER' && leader !== null)) return { ready: true, reasons: [] }
-  return {
-    ready: false,
-    reasons: [leader === null ? `no controller in term ${term}` : 'this controller is just beginning'],
   }
 }
 

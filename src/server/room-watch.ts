@@ -18,6 +18,8 @@ export class RoomWatch {
   readonly #events: Events
   readonly #refuse: (reason: string | null) => void
   #low = false
+  /** As it was last looked at; null: it was not yet. */
+  freeBytes: number | null = null
   #timer: Timer
 
   constructor(
@@ -34,6 +36,10 @@ export class RoomWatch {
     this.#timer = clock.timer(0, () => this.#look())
   }
 
+  get isLow(): boolean {
+    return this.#low
+  }
+
   stop(): void {
     this.#timer.cancel()
   }
@@ -41,6 +47,7 @@ export class RoomWatch {
   #look(): void {
     const { folder, freeBytesMin } = this.#options
     const free = this.#disk.freeBytes(folder)
+    this.freeBytes = free
     if (!this.#low && free < freeBytesMin) this.#becomeLow(free)
     else if (this.#low && free >= freeBytesMin * MARGIN) this.#becomeRoomy()
     this.#timer = this.#clock.timer(LOOK_MS, () => this.#look())

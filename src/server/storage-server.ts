@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { listen } from '../api/app.ts'
+import { RequestMeasures } from '../api/request-measures.ts'
 import { storageApi } from '../api/storage-api.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
 import { StorageNode } from '../broker/broker.ts'
@@ -14,6 +15,7 @@ import { CleanStop } from './clean-stop.ts'
 import { requireClusterKey } from './cluster-key.ts'
 import { openIdentity } from './identity.ts'
 import { createLogger, type Log } from './logger.ts'
+import { storageMetrics } from './metrics/storage-metrics.ts'
 import type { Options } from './options.ts'
 import type { Server } from './process.ts'
 import { readServices } from './services.ts'
@@ -57,10 +59,13 @@ export async function startStorageServer(options: Options): Promise<Server> {
     },
     { client: new MetadataClient(services.metadata, http), clock: nodeClock, events: brokerStory(log) },
   )
+  const requests = new RequestMeasures()
   const app = await storageApi(
     { broker, key, clock: nodeClock },
     {
       version: VERSION,
+      requests,
+      scrape: storageMetrics(self.id, broker, requests),
       onBug: (error, { method, url }) =>
         log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
     },

@@ -803,6 +803,7 @@ const BUILT = [
   'GET /api/v1/storage/status',
   'GET /health/live',
   'GET /health/ready',
+  'GET /metrics',
 ]
 
 const WITHOUT_BODY = ['drain', 'decommission'].map(what => `POST /api/v1/metadata/brokers/{brokerId}/${what}`)

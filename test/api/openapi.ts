@@ -46,19 +46,26 @@ export type Request = {
 
 const ajv = new Ajv({ strict: false })
 
+/** Those that answer in JSON, or not at all. */
 export async function operationsOf(node: NodeProcess): Promise<Operation[]> {
   const { body } = await ask('GET', `${node.url}/openapi.json`)
-  return Object.entries(body.paths as Record<string, Record<string, any>>).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { summary, parameters = [], requestBody, responses }]) => ({
-      node,
-      method: method.toUpperCase(),
-      path,
-      summary,
-      parameters,
-      body: requestBody?.content['application/json'].schema ?? null,
-      responses,
-    })),
-  )
+  return Object.entries(body.paths as Record<string, Record<string, any>>)
+    .flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { summary, parameters = [], requestBody, responses }]) => ({
+        node,
+        method: method.toUpperCase(),
+        path,
+        summary,
+        parameters,
+        body: requestBody?.content['application/json'].schema ?? null,
+        responses,
+      })),
+    )
+    .filter(speaksJson)
+}
+
+function speaksJson({ responses }: Operation): boolean {
+  return Object.values(responses).every(({ content }) => content?.['text/plain'] === undefined)
 }
 
 export function targetOf({ path }: Operation, request: Request): string {

@@ -20,8 +20,12 @@ export function heartbeat(app: FastifyInstance, context: Context): void {
           `the path names broker ${params.brokerId}, the body broker ${body.brokerId}`,
         )
       }
-      const { brokers, isrs } = context.controller.reign
-      const { broker, mayStop } = await brokers.heartbeat(params.brokerId, body)
+      const { controller } = context
+      const { broker, mayStop, expandIsr } = await controller.heartbeats.of(async () => {
+        const { brokers, isrs } = controller.reign
+        const verdict = await brokers.heartbeat(params.brokerId, body)
+        return { ...verdict, expandIsr: isrs.hintsFor(params.brokerId) }
+      })
       const { version } = context.replica.image
       return {
         ack: true,
@@ -33,7 +37,7 @@ export function heartbeat(app: FastifyInstance, context: Context): void {
           ...(mayStop ? ['SHUT_DOWN'] : []),
           ...(body.metadataVersion < version ? ['PULL_METADATA'] : []),
         ],
-        expandIsr: isrs.hintsFor(params.brokerId),
+        expandIsr,
       }
     },
   )
