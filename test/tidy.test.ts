@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consensus: ['raft', 'log', 'io', 'base'],
   controller: ['consensus', 'metadata', 'io', 'base'],
   broker: ['log', 'metadata', 'protocol', 'io', 'base'],
+  mirror: ['metadata', 'io', 'base'],
   api: ['controller', 'broker', 'consensus', 'metadata', 'raft', 'protocol', 'io', 'base'],
   cli: ['protocol', 'io', 'base'],
   server: [
@@ -26,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'cli',
     'controller',
     'broker',
+    'mirror',
     'consensus',
     'metadata',
     'raft',

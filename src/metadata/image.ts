@@ -215,7 +215,7 @@ export class Image implements WritableImage {
 
   // Snapshots.
 
-  /** The image as it is now, while it goes on changing; one at a time, and to be released. */
+  /** The image as it is now, while it goes on changing; to be released, once. */
   capture(): CapturedImage {
     return {
       version: this.#version,

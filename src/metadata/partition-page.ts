@@ -24,15 +24,16 @@ export function rowInPage(row: number): number {
 }
 
 /**
- * Some thousand rows of the partition table. A page that a snapshot is being written from is `shared`: whoever wants to
- * write to it copies it first, so that a snapshot costs a copy of what changes meanwhile, and never of the whole table.
+ * Some thousand rows of the partition table. A page that somebody reads as it was (a snapshot, the mirror) has a pin of each
+ * of them: whoever wants to write to it copies it first, so that they cost a copy of what changes meanwhile, and never of the
+ * whole table.
  */
 export class PartitionPage {
   readonly ints: Readonly<Record<IntColumn, Int32Array>>
   readonly createdAt: Float64Array
   readonly modifiedAt: Float64Array
   readonly topicIds: string[]
-  shared = false
+  pins = 0
 
   constructor(from?: PartitionPage) {
     const columns = INT_COLUMNS.map(name => [name, from?.ints[name].slice() ?? new Int32Array(PAGE_ROWS)])

@@ -103,7 +103,7 @@ export class PartitionTable {
 
   #writable(row: number): PartitionPage {
     const page = this.#pages[pageOf(row)]!
-    if (!page.shared) return page
+    if (page.pins === 0) return page
     const copy = new PartitionPage(page)
     this.#pages[pageOf(row)] = copy
     return copy
@@ -254,9 +254,9 @@ export class PartitionTable {
 
   // Snapshots.
 
-  /** The table as it is now, for one writer at a time; `release` it when it is written. */
+  /** The table as it is now; to be released once, when it has been read. */
   capture(): CapturedTable {
-    for (const page of this.#pages) page.shared = true
+    for (const page of this.#pages) page.pins += 1
     return {
       rows: this.#rows,
       free: [...this.#free],
@@ -267,7 +267,7 @@ export class PartitionTable {
   }
 
   release({ pages }: CapturedTable): void {
-    for (const page of pages) page.shared = false
+    for (const page of pages) page.pins -= 1
   }
 
   /** Begins to fill this table, which is empty, with a captured one. */

@@ -24,6 +24,8 @@ import { controllerStory, leadershipStory, peerStory, refusalStory } from './met
 import { MetadataNode } from './metadata-node.ts'
 import { LeadershipWatch } from './metrics/leadership-watch.ts'
 import { metadataMetrics } from './metrics/metadata-metrics.ts'
+import { mirrorMetrics } from './metrics/mirror.ts'
+import { prepareMirror } from './mirror.ts'
 import type { Options } from './options.ts'
 import type { Server } from './process.ts'
 import { readiness } from './readiness.ts'
@@ -49,6 +51,7 @@ export async function startMetadataServer(
     level: options.logLevel!,
     format: options.logFormat!,
   })
+  const buildMirror = await prepareMirror(options, log)
   const folder = options.dataDir ?? join('.dmq', `metadata-${self.id}`)
   const lock = LockFile.acquire(nodeDisk, folder)
   const identity = openIdentity(nodeDisk, nodeRandom, folder, 'metadata', self.id)
@@ -71,6 +74,7 @@ export async function startMetadataServer(
         tellLeadership(leadership)
         leaderships.changed(leadership)
         controller.leadershipChanged(leadership)
+        mirror?.leadershipChanged(leadership)
       },
       refused(refusal) {
         tellRefusal(refusal)
@@ -91,6 +95,7 @@ export async function startMetadataServer(
     },
     { consensus, replica, clock: nodeClock, random: nodeRandom, key, http, events: controllerStory(log) },
   )
+  const mirror = buildMirror?.({ consensus, replica })
   const configured = new Map(services.metadata.map(service => [service.id, service.url]))
   const urlOf = (id: number): string | undefined =>
     configured.get(id) ?? recordedUrl(consensus.configuration, id)
@@ -115,11 +120,13 @@ export async function startMetadataServer(
     requests: new RequestMeasures(),
     readiness: () => readiness({ consensus, room: node.room, electionTimeoutMs }),
   }
+  const exposition = metadataMetrics(watched)
+  if (mirror !== undefined) mirrorMetrics(exposition, mirror)
   const app = await metadataApi(context, {
     version: VERSION,
     readiness: watched.readiness,
     requests: watched.requests,
-    scrape: metadataMetrics(watched),
+    scrape: exposition,
     onBug: (error, { method, url }) =>
       log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
   })
@@ -150,6 +157,7 @@ export async function startMetadataServer(
       // The next controller is at work before this one goes: nobody waits for an election timeout.
       await consensus.handOver(HAND_OVER_TIMEOUT_MS)
       controller.stop()
+      await mirror?.stop()
       node.stop()
       for (const stream of streams) stream.close()
       await app.close()

@@ -12,6 +12,8 @@ export type OptionSpec = {
   readonly min?: number
   readonly max?: number
   readonly default?: string | number
+  /** Never shown, not even where it is wrong. */
+  readonly secret?: true
   readonly purpose: string
 }
 
@@ -66,6 +68,7 @@ export const OPTIONS = {
     'cluster-key',
     'text',
     'the secret itself; better given by environment or file than as a flag',
+    { secret: true },
   ),
   clusterSize: spec(
     'kraft.cluster-size',
@@ -80,6 +83,32 @@ export const OPTIONS = {
     'text',
     'where a metadata node keeps its Raft log: segments, sqlite:PATH (from the data directory), or postgres://user:password@host/database',
     { default: 'segments' },
+  ),
+  mirror: spec(
+    'mirror',
+    'mirror',
+    'text',
+    'where the controller mirrors the metadata for SQL: sqlite:PATH or postgres://user:password@host/database (default: nowhere)',
+    { env: 'DMQ_MIRROR' },
+  ),
+  datasourceUrl: spec(
+    'spring.datasource.url',
+    'datasource-url',
+    'text',
+    'the same as JDBC writes it (jdbc:postgresql://… or jdbc:sqlite:PATH); the mirror option goes first',
+  ),
+  datasourceUsername: spec(
+    'spring.datasource.username',
+    'datasource-username',
+    'text',
+    'user of the database of the mirror, where its URL names none',
+  ),
+  datasourcePassword: spec(
+    'spring.datasource.password',
+    'datasource-password',
+    'text',
+    'password of that user; better given by environment or file than as a flag',
+    { secret: true },
   ),
   freeBytesMin: spec(
     'log.min-free-bytes',
@@ -197,13 +226,15 @@ function find(
 }
 
 function check(
-  { type, min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec,
+  { type, min = 0, max = Number.MAX_SAFE_INTEGER, secret }: OptionSpec,
   given: Given | null,
 ): string | number | null {
   if (given === null) return null
   const { value, from } = given
   const wrong = (expected: string) =>
-    new FatalError(`${from}: expected ${expected}, got ${JSON.stringify(value)}`)
+    new FatalError(
+      `${from}: expected ${expected}, got ${secret ? `a ${typeof value}; quote it` : JSON.stringify(value)}`,
+    )
   if (type === 'integer') {
     const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value
     if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max)

@@ -16,6 +16,7 @@ const SYMBOLS: Readonly<Record<string, { symbol: string; style: Style }>> = {
   brokerLost: { symbol: '○', style: 'red' },
   topic: { symbol: '▤', style: 'blue' },
   sync: { symbol: '⇄', style: 'gray' },
+  mirror: { symbol: '⧉', style: 'gray' },
   refused: { symbol: '✖', style: 'red' },
 }
 

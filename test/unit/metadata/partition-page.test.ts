@@ -21,12 +21,12 @@ test('rows are counted through page by page', () => {
   assert.deepEqual([0, PAGE_ROWS - 1, PAGE_ROWS, 3 * PAGE_ROWS + 7].map(rowInPage), [0, PAGE_ROWS - 1, 0, 7])
 })
 
-test('a copy of a page holds the same, is not shared, and goes its own way', () => {
+test('a copy of a page holds the same, is not pinned, and goes its own way', () => {
   const page = filledPage(1)
-  page.shared = true
+  page.pins = 2
   const copy = new PartitionPage(page)
-  assert.equal(copy.shared, false)
-  assert.deepEqual({ ...copy, shared: true }, { ...page })
+  assert.equal(copy.pins, 0)
+  assert.deepEqual({ ...copy, pins: 2 }, { ...page })
   const before = structuredClone({ ints: page.ints, createdAt: page.createdAt, topicIds: page.topicIds })
   for (const column of Object.values(copy.ints)) column.fill(1)
   copy.createdAt.fill(1)
@@ -82,7 +82,7 @@ test('while a table is captured, only the pages that change are copied, each onc
   for (let id = 0; id < 2 * PAGE_ROWS + 5; id++) table.add(partition(id))
   const captured = table.capture()
   const before = captured.pages.map(page => page.encode(PAGE_ROWS))
-  assert.ok(captured.pages.every(page => page.shared))
+  assert.ok(captured.pages.every(page => page.pins === 1))
   table.update(3, partition(3, 2))
   table.update(4, partition(4, null))
   table.remove(PAGE_ROWS + 1)
@@ -120,8 +120,8 @@ test('a page that nothing was written to is the captured one, and is written to 
   table.release(now)
   table.release(captured)
   assert.deepEqual(
-    [...now.pages, ...captured.pages].map(({ shared }) => shared),
-    [false, false, false, false],
+    [...now.pages, ...captured.pages].map(({ pins }) => pins),
+    [0, 0, 0, 0],
   )
 })
 
@@ -150,4 +150,18 @@ test('a table is filled with what another was captured as: rows, free rows and l
   for (let row = 0; row < rows; row++) assert.deepEqual(copy.at(row), table.at(row))
   assert.deepEqual(copy.counts(), table.counts())
   assert.throws(() => copy.load(head), /only an empty table is filled/)
+})
+
+test('a table that is captured twice stays as it was for both, until each is released', () => {
+  const table = new PartitionTable()
+  for (let id = 0; id < 5; id++) table.add(partition(id))
+  const first = table.capture()
+  const second = table.capture()
+  const before = first.pages[0]!.encode(PAGE_ROWS)
+  table.release(first)
+  table.update(3, partition(3, 2))
+  assert.deepEqual(second.pages[0]!.encode(PAGE_ROWS), before)
+  assert.equal(table.at(3).leader, 2)
+  table.release(second)
+  assert.equal(second.pages[0]!.pins, 0)
 })

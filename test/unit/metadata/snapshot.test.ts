@@ -176,12 +176,12 @@ test('one that is given up releases the image: nothing is copied any more', () =
   for (const _ of writeSnapshot(image, NO_KEYS)) break
   const captured = image.capture()
   image.release(captured)
-  assert.ok(captured.table.pages.every(({ shared }) => !shared))
+  assert.ok(captured.table.pages.every(({ pins }) => pins === 0))
   const pieces = writeSnapshot(image, NO_KEYS)[Symbol.iterator]()
   pieces.next()
-  assert.ok(captured.table.pages.every(({ shared }) => shared))
+  assert.ok(captured.table.pages.every(({ pins }) => pins === 1))
   while (pieces.next().done !== true);
-  assert.ok(captured.table.pages.every(({ shared }) => !shared))
+  assert.ok(captured.table.pages.every(({ pins }) => pins === 0))
 })
 
 const json = (kind: number, value: unknown): Uint8Array =>

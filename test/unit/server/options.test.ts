@@ -64,6 +64,9 @@ test('the variables of the contract have the names of the contract', () => {
     port: 'SERVER_PORT',
     electionTimeoutMs: 'KRAFT_RAFT_ELECTION_TIMEOUT_MS',
     raftHeartbeatMs: 'KRAFT_RAFT_HEARTBEAT_INTERVAL_MS',
+    datasourceUrl: 'SPRING_DATASOURCE_URL',
+    datasourceUsername: 'SPRING_DATASOURCE_USERNAME',
+    datasourcePassword: 'SPRING_DATASOURCE_PASSWORD',
   }
   for (const [name, env] of Object.entries(names)) assert.equal(OPTIONS[name as OptionName].env, env)
   const keys = [
@@ -75,6 +78,7 @@ test('the variables of the contract have the names of the contract', () => {
     'kraft.cluster-size',
     'data.dir',
     'log.store',
+    'mirror',
   ]
   const known = all.map(([, { key }]) => key)
   assert.deepEqual(
@@ -140,6 +144,17 @@ test('a value of the wrong kind in a file is named with its key', () => {
   assertMistake({ flags: { 'data-dir': '' } }, /--data-dir: expected a text/)
 })
 
+test('a secret of the wrong kind is not repeated', () => {
+  for (const key of ['cluster.key', 'spring.datasource.password']) {
+    const file = { yaml: `${key}: 123456` }
+    assertMistake(file, new RegExp(`${key.replaceAll('.', '\\.')}: expected a text, got a number; quote it$`))
+    assert.throws(
+      () => read(file),
+      ({ message }: Error) => !message.includes('123456'),
+    )
+  }
+})
+
 test('a key that nobody reads is a mistake; keys of Spring are named in a warning', () => {
   assertMistake(
     { yaml: 'kraft: {node-di: 1}' },
@@ -153,6 +168,18 @@ test('a key that nobody reads is a mistake; keys of Spring are named in a warnin
   })
   assert.equal(warnings.length, 2)
   assert.match(warnings[0]!, /dmq\.yaml: spring\.application\.name has no effect/)
+})
+
+test('the data source of Spring is an option: the other keys of Spring are not', () => {
+  const yaml =
+    'spring:\n  datasource: {url: "jdbc:postgresql://db/dmq", username: me, password: secret, driver-class-name: x}\n'
+  const { options, warnings } = read({ yaml })
+  assert.deepEqual(
+    [options.datasourceUrl, options.datasourceUsername, options.datasourcePassword],
+    ['jdbc:postgresql://db/dmq', 'me', 'secret'],
+  )
+  assert.equal(warnings.length, 1)
+  assert.match(warnings[0]!, /spring\.datasource\.driver-class-name has no effect/)
 })
 
 test('a file that is missing or no YAML is told in one line', () => {
