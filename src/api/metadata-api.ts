@@ -11,9 +11,12 @@ import { createTopic } from './metadata/create-topic.ts'
 import { deleteTopic } from './metadata/delete-topic.ts'
 import { drain } from './metadata/drain.ts'
 import { elections } from './metadata/elections.ts'
+import { explain } from './metadata/explain.ts'
 import { heartbeat } from './metadata/heartbeat.ts'
+import { history } from './metadata/history.ts'
 import { isrStatusBatch } from './metadata/isr-status-batch.ts'
 import { partitions } from './metadata/partitions.ts'
+import { plan } from './metadata/plan.ts'
 import { reassignments } from './metadata/reassignments.ts'
 import { storageControllerHeartbeat } from './metadata/storage-controller-heartbeat.ts'
 import { sync } from './metadata/sync.ts'
@@ -49,6 +52,9 @@ const METADATA = [
   storageControllerHeartbeat,
   isrStatusBatch,
   sync,
+  history,
+  explain,
+  plan,
 ]
 const RAFT = [vote, append, snapshot, timeoutNow, status, members, transfer]
 

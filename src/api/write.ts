@@ -14,15 +14,22 @@ export function writeOf(
   context: Context,
 ): Write {
   const timeoutMs = request.query.timeoutMs ?? context.timeoutMs
+  const by = operationOf(request)
   const key = request.headers[IDEMPOTENCY_KEY]
-  if (key === undefined) return { timeoutMs }
+  if (key === undefined) return { timeoutMs, by }
   if (typeof key !== 'string' || !/^[\x20-\x7e]{1,64}$/.test(key))
     throw new DmqError('INVALID_REQUEST', 'Idempotency-Key has 1 to 64 printable ASCII characters')
   return {
     timeoutMs,
+    by,
     idempotency: { key, request: requestOf(request) },
     onReplay: () => void reply.header(IDEMPOTENCY_REPLAYED, 'true'),
   }
+}
+
+/** Such as `PATCH /topics/:name`: what was asked for, however the objects are called. */
+function operationOf({ method, routeOptions }: Pick<FastifyRequest, 'method' | 'routeOptions'>): string {
+  return `${method} ${routeOptions.url?.replace(/^\/api\/v1\/metadata/, '')}`
 }
 
 /** Of everything that says what is asked for; how long to wait for it is no part of that. */

@@ -2,7 +2,10 @@ import type { Command } from 'commander'
 import type { ClusterKey } from '../io/cluster-key.ts'
 import { broker } from './commands/broker.ts'
 import { cluster } from './commands/cluster.ts'
+import { explain } from './commands/explain.ts'
+import { history } from './commands/history.ts'
 import { leader } from './commands/leader.ts'
+import { plan } from './commands/plan.ts'
 import { quorum } from './commands/quorum.ts'
 import { reassign } from './commands/reassign.ts'
 import { topic } from './commands/topic.ts'
@@ -18,4 +21,7 @@ export function addClusterCommands(
   reassign(program)
   cluster(program)
   quorum(program, readKey)
+  history(program)
+  explain(program)
+  plan(program)
 }

@@ -7,7 +7,7 @@ import { type BrokerReport, BrokerReports } from './broker-reports.ts'
 import type { ControllerEvents } from './events.ts'
 import { liveIncarnation } from './incarnation-probe.ts'
 import { LossWatch } from './loss-watch.ts'
-import type { Proposer, Write } from './proposer.ts'
+import { ownWrite, type Proposer, type Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 import { Sessions } from './sessions.ts'
 
@@ -71,7 +71,7 @@ export class BrokerLifecycle {
       unfenced: () => this.#unfenced().length,
       heardSince: (brokerId, time) =>
         (this.#sessions.heardAgeMs(brokerId, this.#now()) ?? Infinity) < this.#now() - time,
-      dead: (broker, reason) => this.#fence(broker, reason),
+      dead: (broker, reason) => this.#fence(broker, reason, 'lost connection'),
       suspectsItself: brokerIds => events.manyLost({ brokerIds }),
     })
   }
@@ -231,17 +231,21 @@ export class BrokerLifecycle {
     for (const brokerId of this.#sessions.expired(unfenced, this.#now(), CHECK_INTERVAL_MS)) {
       const broker = this.#parts.replica.image.broker(brokerId)!
       const stopping = broker.status === 'SHUTTING_DOWN'
-      this.#fence(broker, stopping ? 'it stopped' : `no heartbeat for ${this.#sessionTimeoutMs} ms`)
+      this.#fence(
+        broker,
+        stopping ? 'it stopped' : `no heartbeat for ${this.#sessionTimeoutMs} ms`,
+        'session timeout',
+      )
     }
     this.#timer = this.#parts.clock.timer(CHECK_INTERVAL_MS, () => this.#checkSessions())
   }
 
-  #fence(broker: Broker, reason: string): void {
+  #fence(broker: Broker, reason: string, by: string): void {
     const { brokerId } = broker
     if (this.#fencing.has(brokerId)) return
     this.#fencing.add(brokerId)
     // Leadership may be lost meanwhile: then the next controller decides anew.
-    this.#setStatus(broker, 'OFFLINE', reason)
+    this.#setStatus(broker, 'OFFLINE', reason, by)
       .catch(() => {})
       .finally(() => this.#fencing.delete(brokerId))
   }
@@ -250,14 +254,10 @@ export class BrokerLifecycle {
     { brokerId, brokerEpoch }: Broker,
     status: 'ONLINE' | 'SHUTTING_DOWN' | 'OFFLINE',
     reason: string,
+    by = 'heartbeat',
   ): Promise<void> {
-    await this.#parts.proposer.propose({
-      type: 'UpdateBrokerStatusCommand',
-      brokerId,
-      brokerEpoch,
-      status,
-      reason,
-    })
+    const command = { type: 'UpdateBrokerStatusCommand', brokerId, brokerEpoch, status, reason } as const
+    await this.#parts.proposer.propose(command, ownWrite(by))
   }
 
   #unfenced(): Broker[] {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../io/clock.ts'
 import type { Rejection } from '../metadata/decision.ts'
 import type { Image } from '../metadata/image.ts'
-import type { Proposer, Write } from './proposer.ts'
+import { ownWrite, type Proposer, type Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
 export type ElectionType = 'PREFERRED' | 'UNCLEAN'
@@ -85,11 +85,10 @@ export class LeaderElections {
     const partitions = ledByOthers(image, PER_TICK, id => ready.includes(id))
     if (partitions.length === 0) this.#idle = looked
     else
-      await this.#parts.proposer.propose({
-        type: 'ElectLeadersCommand',
-        electionType: 'PREFERRED',
-        partitions,
-      })
+      await this.#parts.proposer.propose(
+        { type: 'ElectLeadersCommand', electionType: 'PREFERRED', partitions },
+        ownWrite('leader balance'),
+      )
   }
 }
 

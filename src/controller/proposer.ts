@@ -13,6 +13,8 @@ export type Intent = Command extends infer C ? (C extends Command ? Omit<C, 'tim
 /** How a write is to be done. */
 export type Write = {
   readonly timeoutMs: number
+  /** What brought it about, as the history tells it. */
+  readonly by?: string
   /** The sender may repeat it: it is done once, and a repeat gets the first result. */
   readonly idempotency?: Idempotency
   /** Called before such a result is given: `version` is where the first request was decided. */
@@ -21,6 +23,11 @@ export type Write = {
 
 /** Writes that the controller does by itself. */
 export const OWN_WRITE: Write = { timeoutMs: 5_000 }
+
+/** The same for one of its duties, which the history names. */
+export function ownWrite(by: string): Write {
+  return { ...OWN_WRITE, by }
+}
 
 type Parts = { readonly consensus: Consensus; readonly replica: Replica; readonly clock: Clock }
 
@@ -71,8 +78,12 @@ export class Proposer {
   /** Resolves when the command is applied here. */
   async propose(intent: Intent, write: Write = OWN_WRITE): Promise<Plan> {
     this.#assertGoesOn()
-    const { idempotency, timeoutMs } = write
-    const command = { ...this.#stamp(intent), ...(idempotency === undefined ? {} : { idempotency }) }
+    const { idempotency, timeoutMs, by } = write
+    const command = {
+      ...this.#stamp(intent),
+      ...(by === undefined ? {} : { by }),
+      ...(idempotency === undefined ? {} : { idempotency }),
+    }
     const { result } = await this.#parts.consensus.propose(
       command.type,
       Buffer.from(encodeCommand(command)),

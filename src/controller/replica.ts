@@ -9,6 +9,12 @@ import { Image } from '../metadata/image.ts'
 import { type Applied, applyOnce } from '../metadata/metadata.ts'
 import { SnapshotReader, writeSnapshot } from '../metadata/snapshot.ts'
 import { touchedBy } from '../metadata/touched.ts'
+import { entryOf, untold } from './history/entry.ts'
+import { History } from './history/history.ts'
+import { isHistory, readHistory, saveHistory } from './history/saved-history.ts'
+
+/** Of the history, in a snapshot; less where snapshots are due so often that it would decide when. */
+const SAVED_HISTORY_BYTES = 1024 * 1024
 
 type Waiter = { readonly version: number; readonly resolve: () => void }
 
@@ -17,12 +23,15 @@ export class Replica implements StateMachine {
   #image = new Image()
   #keys = new IdempotencyKeys()
   #ring = new ChangeRing(0)
+  #history = new History(0)
   readonly #clock: Clock
+  readonly #savedHistoryBytes: number
   readonly #waiters = new Set<Waiter>()
   readonly #listeners: ((command: Command, changes: readonly Change[]) => void)[] = []
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, savedHistoryBytes = SAVED_HISTORY_BYTES) {
     this.#clock = clock
+    this.#savedHistoryBytes = Math.min(savedHistoryBytes, SAVED_HISTORY_BYTES)
   }
 
   get image(): Image {
@@ -34,20 +43,34 @@ export class Replica implements StateMachine {
     return this.#ring
   }
 
+  /** What the newest commands did, for people. */
+  get history(): History {
+    return this.#history
+  }
+
   apply(index: number, type: string, data: Uint8Array): Applied {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()
     const command = decode(index, type, text)
-    const applied = applyOnce(this.image, this.#keys, command, index)
-    if ('rejected' in applied || applied.changes.length === 0) return applied
-    this.ring.add({
-      version: index,
-      commandType: type,
-      commandData: text,
-      ...touchedBy(this.image, applied.changes),
+    let touched: Touched = { topics: [], brokers: [] }
+    const applied = applyOnce(this.image, this.#keys, command, index, changes => {
+      touched = touchedBy(this.image, changes)
+      this.#tell(command, changes, touched, index)
     })
+    if ('rejected' in applied || applied.changes.length === 0) return applied
+    this.ring.add({ version: index, commandType: type, commandData: text, ...touched })
     for (const listener of this.#listeners) listener(command, applied.changes)
     this.#wake()
     return applied
+  }
+
+  /** A history that cannot be told is no reason to stop: what is told depends on nobody, and nobody on it. */
+  #tell(command: Command, changes: readonly Change[], touched: Touched, version: number): void {
+    const moment = { version, time: Math.max(this.image.time, command.time) }
+    try {
+      this.#history.add(entryOf(this.image, command, changes, touched, moment))
+    } catch (error) {
+      this.#history.add(untold(command, touched, moment, messageOf(error)))
+    }
   }
 
   /** What the first request with this key came to, if it is known. */
@@ -56,19 +79,28 @@ export class Replica implements StateMachine {
   }
 
   capture(): Iterable<Uint8Array> {
-    return writeSnapshot(this.#image, this.#keys)
+    const { entries, from } = this.#history
+    const past = { entries: [...entries], from }
+    return withHistory(writeSnapshot(this.#image, this.#keys), () =>
+      saveHistory(past, this.#savedHistoryBytes),
+    )
   }
 
   restore(): Restoration {
     const reader = new SnapshotReader()
+    let past: History | null = null
     return {
-      take: piece => reader.take(piece),
+      take: piece => {
+        if (isHistory(piece)) past = readHistory(piece)
+        else reader.take(piece)
+      },
       end: () => void reader.finish(),
       install: () => {
         const { image, keys } = reader.finish()
         this.#image = image
         this.#keys = keys
         this.#ring = new ChangeRing(this.#image.version)
+        this.#history = past ?? new History(this.#image.version)
         this.#wake()
       },
     }
@@ -96,6 +128,18 @@ export class Replica implements StateMachine {
 
   #wake(): void {
     for (const waiter of this.#waiters) if (this.image.version >= waiter.version) waiter.resolve()
+  }
+}
+
+type Touched = ReturnType<typeof touchedBy>
+
+/** Second, so that what ends a snapshot is still its end, and whoever breaks off has begun with the state and releases it. */
+function* withHistory(state: Iterable<Uint8Array>, history: () => Uint8Array): Generator<Uint8Array> {
+  let told = false
+  for (const piece of state) {
+    yield piece
+    if (!told) yield history()
+    told = true
   }
 }
 

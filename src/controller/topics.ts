@@ -30,15 +30,16 @@ export class Topics {
   }
 
   async create(request: TopicRequest, write: Write): Promise<void> {
-    await this.#parts.proposer.submit(write, () => this.#topicCommand(request))
+    await this.#parts.proposer.submit(write, () => this.commandFor(request))
   }
 
   /** Throws what creating it would throw. */
   validate(request: TopicRequest): void {
-    this.#parts.proposer.check(this.#topicCommand(request))
+    this.#parts.proposer.check(this.commandFor(request))
   }
 
-  #topicCommand(request: TopicRequest): Intent {
+  /** The command that creates the topic, its partitions placed. */
+  commandFor(request: TopicRequest): Intent {
     const { topicName, config } = request
     // Where the name is taken anyway, that is what must be said, even when there are too few brokers as well.
     if (this.#parts.replica.image.topic(topicName) !== undefined)

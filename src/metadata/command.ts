@@ -32,7 +32,11 @@ export type Command = (
   | updateBrokerStatus.UpdateBrokerStatusCommand
   | updateISR.UpdateISRCommand
   | updateTopicConfig.UpdateTopicConfigCommand
-) & { readonly idempotency?: Idempotency }
+) & {
+  readonly idempotency?: Idempotency
+  /** What brought it about, for the history alone: an operation such as `POST /topics`, or a duty of the controller. */
+  readonly by?: string
+}
 
 export type CommandType = Command['type']
 

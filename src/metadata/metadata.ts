@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { messageOf } from '../base/errors.ts'
-import { write } from './change.ts'
+import { type Change, write } from './change.ts'
 import { type Command, decide } from './command.ts'
 import type { Decision, Moment } from './decision.ts'
 import { reject } from './decision.ts'
@@ -16,14 +16,18 @@ export type Applied = Decision & {
   readonly replayed?: number
 }
 
+/** Is shown the changes while the image is still as it was before them; not called where there are none. */
+export type Witness = (changes: readonly Change[]) => void
+
 /**
  * Applies the command at log index `index`. What is rejected has changed nothing. What changes nothing leaves version and
  * time as they were: nodes that replay only the accepted commands come to the same image.
  */
-export function apply(image: Image, command: Command, index: number): Applied {
+export function apply(image: Image, command: Command, index: number, witness?: Witness): Applied {
   const moment: Moment = { version: index, time: Math.max(image.time, command.time) }
   const decision = decideSafely(image, command, moment)
   if ('rejected' in decision || decision.changes.length === 0) return decision
+  witness?.(decision.changes)
   for (const change of decision.changes) write(image, change)
   image.advance(moment.version, moment.time)
   return decision
@@ -33,15 +37,21 @@ export function apply(image: Image, command: Command, index: number): Applied {
  * The same, each keyed request once: a repeat changes nothing and gets the first result, be it a rejection. Rejections for
  * want of room are not kept.
  */
-export function applyOnce(image: Image, keys: IdempotencyKeys, command: Command, index: number): Applied {
+export function applyOnce(
+  image: Image,
+  keys: IdempotencyKeys,
+  command: Command,
+  index: number,
+  witness?: Witness,
+): Applied {
   const { idempotency } = command
-  if (idempotency === undefined) return apply(image, command, index)
+  if (idempotency === undefined) return apply(image, command, index, witness)
   const time = Math.max(image.time, command.time)
   const first = keys.find(idempotency.key, time)
   if (first !== null) return replay(first, idempotency)
   const full = keys.makeRoom(time)
   if (full !== null) return full
-  const applied = apply(image, command, index)
+  const applied = apply(image, command, index, witness)
   keys.add({ ...idempotency, version: index, time, ...kept(applied) })
   return applied
 }

@@ -63,7 +63,8 @@ export class MetadataNode {
   ): Promise<MetadataNode> {
     const log = await (options.openLog?.() ?? openSegments(options, world, events))
     const store = new SnapshotStore(world.disk, join(options.folder, 'snapshots'))
-    const replica = new Replica(world.clock)
+    // So little of what is between two snapshots that the history never decides when the next one is due.
+    const replica = new Replica(world.clock, options.raft.snapshotBytesMin / 4)
     const { restored, damaged } = await restore(log, store, replica, options.raft.tailBytesMax)
     for (const reason of damaged) events.snapshotDamaged(reason)
     return new MetadataNode(options, world, events, { log, store, replica, restored })

@@ -40,13 +40,13 @@ export function createTopic(app: FastifyInstance, context: Context): void {
   )
 }
 
-function topicRequest({
+export function topicRequest({
   topicName,
   numPartitions,
   replicationFactor,
   assignments,
   config,
-}: CreateTopicBody): TopicRequest {
+}: Omit<CreateTopicBody, 'validateOnly'>): TopicRequest {
   const fault = topicNameFault(topicName)
   if (fault !== null) throw new DmqError('INVALID_TOPIC', fault)
   const base = { topicName, config: configOf(config ?? {}) as Record<string, string> }

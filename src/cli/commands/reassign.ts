@@ -53,9 +53,9 @@ export function reassign(program: Command): void {
     })
 }
 
-type PlannedMove = TopicPartition & { readonly replicas: number[] }
+export type PlannedMove = TopicPartition & { readonly replicas: number[] }
 
-function moves(text: string, before: readonly PlannedMove[] = []): PlannedMove[] {
+export function moves(text: string, before: readonly PlannedMove[] = []): PlannedMove[] {
   return [...before, move(text)]
 }
 

@@ -178,12 +178,15 @@ function configLine(config: Readonly<Record<string, string>>): string {
   return entries.length === 0 ? '-' : entries.join(' ')
 }
 
-function configEntry(text: string, before: Record<string, string | null>): Record<string, string | null> {
+export function configEntry(
+  text: string,
+  before: Record<string, string | null>,
+): Record<string, string | null> {
   const match = /^([^=]+)=(.*)$/.exec(text)
   if (match === null) throw new InvalidArgumentError('key=value is expected.')
   return { ...before, [match[1]!]: match[2] === '' ? null : match[2]! }
 }
 
-function assignments(text: string): number[][] {
+export function assignments(text: string): number[][] {
   return text.split(',').map(list => list.split(':').map(wholeNumber))
 }

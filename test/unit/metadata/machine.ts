@@ -31,7 +31,11 @@ export class Machine {
 
   apply(intent: Intent): Applied {
     this.#index += 1
-    return apply(this.image, overTheWire({ time: this.#index * 1000, ...intent } as Command), this.#index)
+    return this.applyAt(overTheWire({ time: this.#index * 1000, ...intent } as Command), this.#index)
+  }
+
+  protected applyAt(command: Command, index: number): Applied {
+    return apply(this.image, command, index)
   }
 
   /** Applies a command that must change something. */

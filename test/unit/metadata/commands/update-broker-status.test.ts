@@ -116,6 +116,7 @@ test('the loss of a broker is under 200 bytes in the log, however much it led an
     ...machine.status(1, 'OFFLINE'),
     time: 1_763_684_000_000,
     reason: 'no heartbeat for 30000 ms',
+    by: 'session timeout',
   } as Command
   const largest = { ...command, brokerId: 2 ** 31 - 1, brokerEpoch: Number.MAX_SAFE_INTEGER } as Command
   assert(Buffer.byteLength(largest.type + encodeCommand(largest)) < 200)

@@ -1,0 +1,62 @@
+import type { FastifyInstance } from 'fastify'
+import { DmqError } from '../../base/errors.ts'
+import { planOf } from '../../controller/plan/plan.ts'
+import { commandsFor, type Planned } from '../../controller/plan/planned.ts'
+import { PlanBody, PlanSchema } from '../../protocol/rest/history-schemas.ts'
+import { WriteQuery } from '../../protocol/rest/schemas.ts'
+import type { Context } from '../context.ts'
+import { errorOf } from '../problem.ts'
+import { topicRequest } from './create-topic.ts'
+
+export function plan(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'What would happen if a broker or a rack were lost, or an operator did this. Nothing is done.',
+    description:
+      'lose-broker, drain and remove-broker take brokerId (remove-broker: force too), lose-rack takes rack, reassign takes ' +
+      'reassignments, create-topic takes topic. The controller answers: only it places replicas.',
+    body: PlanBody,
+    querystring: WriteQuery,
+    response: { 200: PlanSchema },
+  }
+  app.post<{ Body: PlanBody; Querystring: WriteQuery }>('/plan', { schema }, async ({ body }) => {
+    const planned = plannedOf(body)
+    const { topics } = context.controller.reign
+    const { version, outcome, refused } = await planOf(context, image =>
+      commandsFor(image, planned, topic => topics.commandFor(topic)),
+    )
+    return { action: planned.action, version, ...outcome, refused: refused.map(errorOf) }
+  })
+}
+
+function plannedOf(body: PlanBody): Planned {
+  const { action } = body
+  switch (action) {
+    case 'lose-broker':
+    case 'drain':
+      return { action, ...needed(body, 'brokerId') }
+    case 'remove-broker':
+      return { action, force: body.force === true, ...needed(body, 'brokerId', ['force']) }
+    case 'lose-rack':
+      return { action, ...needed(body, 'rack') }
+    case 'reassign':
+      return { action, changes: needed(body, 'reassignments').reassignments }
+    case 'create-topic':
+      return { action, topic: topicRequest(needed(body, 'topic').topic) }
+  }
+}
+
+/** The one field that the action is about. Any other is a mistake, and is told. */
+function needed<K extends keyof PlanBody>(
+  body: PlanBody,
+  name: K,
+  optional: readonly (keyof PlanBody)[] = [],
+): { [P in K]: NonNullable<PlanBody[P]> } {
+  const value = body[name]
+  if (value === undefined)
+    throw new DmqError('INVALID_REQUEST', `body: ${body.action} needs the field "${name}"`)
+  const known = ['action', name, ...optional]
+  const other = Object.keys(body).find(key => !known.includes(key))
+  if (other !== undefined)
+    throw new DmqError('INVALID_REQUEST', `body: ${body.action} has no field "${other}", only "${name}"`)
+  return { [name]: value } as { [P in K]: NonNullable<PlanBody[P]> }
+}

@@ -1,0 +1,177 @@
+import type { Command } from 'commander'
+import { clusterOptions, inSession, wholeNumber } from '../session.ts'
+import { table } from '../table.ts'
+import { moves, type PlannedMove } from './reassign.ts'
+import { assignments, configEntry } from './topic.ts'
+
+type StateView = { leader: number | null; replicas: number[]; isr: number[] }
+type ChangedView = { topic: string; partition: number; before: StateView | null; after: StateView }
+type Names = { count: number; first: string[] }
+type Load = { leaders: number; replicas: number }
+type PlanView = {
+  version: number
+  changed: { count: number; first: ChangedView[] }
+  newLeaders: number
+  leaderless: Names
+  underMinIsr: Names
+  brokers: { brokerId: number; before: Load; after: Load }[]
+  refused: { code: string; message: string }[]
+}
+
+const SHOWN = 20
+
+export function plan(program: Command): void {
+  const group = program
+    .command('plan')
+    .description('show what would happen if something were lost or done; nothing is done')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dmq plan lose-broker 102\n  dmq plan lose-rack a\n  dmq plan create-topic orders -p 6 -r 3\n  dmq plan reassign orders-0=102,103',
+    )
+  byBroker(group, 'lose-broker', 'a broker is lost', id => `broker ${id} were lost`)
+  byBroker(group, 'drain', 'a broker is drained', id => `broker ${id} were drained`)
+  loseRack(group)
+  removeBroker(group)
+  createTopic(group)
+  reassign(group)
+}
+
+function byBroker(group: Command, action: string, what: string, condition: (id: number) => string): void {
+  clusterOptions(group.command(action))
+    .argument('<id>', 'broker id', wholeNumber)
+    .description(what)
+    .action(async (brokerId: number, _options: object, command: Command) => {
+      await ask(command, { action, brokerId }, condition(brokerId))
+    })
+}
+
+function loseRack(group: Command): void {
+  clusterOptions(group.command('lose-rack'))
+    .argument('<rack>', 'as its brokers name it')
+    .description('all brokers of a rack are lost, one after the other')
+    .action(async (rack: string, _options: object, command: Command) => {
+      await ask(command, { action: 'lose-rack', rack }, `rack ${rack} were lost`)
+    })
+}
+
+function removeBroker(group: Command): void {
+  clusterOptions(group.command('remove-broker'))
+    .argument('<id>', 'broker id', wholeNumber)
+    .option('--force', 'give up the replicas it holds; only of a broker that is OFFLINE')
+    .description('a broker is removed for good')
+    .action(async (brokerId: number, { force }: { force?: boolean }, command: Command) => {
+      const body = { action: 'remove-broker', brokerId, ...(force === true ? { force } : {}) }
+      await ask(command, body, `broker ${brokerId} were removed`)
+    })
+}
+
+type TopicOptions = {
+  partitions: number
+  replicationFactor: number
+  assignment?: number[][]
+  config: Record<string, string | null>
+}
+
+function createTopic(group: Command): void {
+  clusterOptions(group.command('create-topic'))
+    .argument('<name>', 'of the topic')
+    .option('-p, --partitions <n>', 'number of partitions', wholeNumber, 1)
+    .option('-r, --replication-factor <n>', 'replicas of each partition', wholeNumber, 1)
+    .option('-a, --assignment <lists>', 'brokers of each partition instead, as 101:102,102:103', assignments)
+    .option('-c, --config <key=value>', 'a config key; may be repeated', configEntry, {})
+    .description('a topic is created')
+    .action(async (topicName: string, options: TopicOptions, command: Command) => {
+      const { partitions: numPartitions, replicationFactor, assignment, config } = options
+      const shape =
+        assignment === undefined ? { numPartitions, replicationFactor } : { assignments: assignment }
+      const body = { action: 'create-topic', topic: { topicName, ...shape, config } }
+      await ask(command, body, `topic ${topicName} were created`)
+    })
+}
+
+function reassign(group: Command): void {
+  clusterOptions(group.command('reassign'))
+    .argument('<moves...>', 'partitions and where they go, as orders-0=102,103', moves)
+    .description('replicas are moved')
+    .action(async (moves: PlannedMove[], _options: object, command: Command) => {
+      const what =
+        moves.length === 1 ? 'this partition were moved' : `these ${moves.length} partitions were moved`
+      await ask(command, { action: 'reassign', reassignments: moves }, what)
+    })
+}
+
+async function ask(command: Command, body: object, condition: string): Promise<void> {
+  await inSession(command, async ({ client, print }) => {
+    const view = await client.send<PlanView>({ method: 'POST', path: '/api/v1/metadata/plan', body })
+    print(view, () => planText(view, condition))
+  })
+}
+
+function planText(view: PlanView, condition: string): string {
+  const { changed, newLeaders, version } = view
+  const head = `If ${condition} (planned on version ${version}, nothing is done):`
+  if (changed.count === 0 && view.refused.length === 0) return `${head}\n\nno partition would change.`
+  return [
+    `${head}\n\n${changesText(changed, newLeaders)}`,
+    changed.count === 0 ? null : changedTable(changed),
+    namesText(view.leaderless, 'would have no leader'),
+    namesText(view.underMinIsr, 'would be led, but have too few in sync for writes with acks=all'),
+    view.refused.length === 0 ? null : view.refused.map(each => `${each.code}: ${each.message}`).join('\n'),
+    loadTable(view.brokers),
+  ]
+    .filter(part => part !== null)
+    .join('\n\n')
+}
+
+function changesText({ count, first }: PlanView['changed'], newLeaders: number): string {
+  if (first[0]?.before === null) return `${counted(count, 'partition')} would be created.`
+  return `${counted(count, 'partition')} would change, ${newLeaders} of them would get another leader.`
+}
+
+function changedTable({ count, first }: PlanView['changed']): string {
+  const rows = first
+    .slice(0, SHOWN)
+    .map(({ topic, partition, before, after }) => [
+      `${topic}-${partition}`,
+      change(before, after, leaderText),
+      change(before, after, ({ replicas }) => replicas.join()),
+      change(before, after, isrText),
+    ])
+  const more = count > rows.length ? `\n... and ${count - rows.length} more (--json shows up to 1000)` : ''
+  return `${table(['PARTITION', 'LEADER', 'REPLICAS', 'ISR'], rows)}${more}`
+}
+
+function leaderText({ leader }: StateView): string {
+  return leader === null ? 'nobody' : String(leader)
+}
+
+function isrText({ isr }: StateView): string {
+  return isr.length === 0 ? 'nobody' : isr.join()
+}
+
+function change(before: StateView | null, after: StateView, text: (state: StateView) => string): string {
+  return arrow(before === null ? null : text(before), text(after))
+}
+
+function arrow(before: string | null, after: string): string {
+  return before === null || before === after ? after : `${before} -> ${after}`
+}
+
+function namesText({ count, first }: Names, what: string): string | null {
+  if (count === 0) return null
+  const more = count > SHOWN ? ` and ${count - SHOWN} more` : ''
+  return `${counted(count, 'partition')} ${what}: ${first.slice(0, SHOWN).join(', ')}${more}`
+}
+
+function loadTable(brokers: PlanView['brokers']): string {
+  const rows = brokers.map(({ brokerId, before, after }) => [
+    brokerId,
+    arrow(String(before.leaders), String(after.leaders)),
+    arrow(String(before.replicas), String(after.replicas)),
+  ])
+  return table(['BROKER', 'LEADERS', 'REPLICAS'], rows)
+}
+
+function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

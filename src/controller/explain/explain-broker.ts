@@ -1,0 +1,158 @@
+import type { Broker } from '../../metadata/broker.ts'
+import type { Image } from '../../metadata/image.ts'
+import type { Partition } from '../../metadata/partition-table.ts'
+import { drainProgress } from '../drain-progress.ts'
+import type { History } from '../history/history.ts'
+import { count } from '../history/sentence.ts'
+import { awayFinding } from './away.ts'
+import { caseOf, isEligible, isInSync } from './case.ts'
+import { type Finding, finding } from './finding.ts'
+import { statusEntry } from './past.ts'
+import { whyNotInSync } from './replica.ts'
+
+/** What only the controller knows of a broker; left out elsewhere. */
+export type Lateness = { readonly heardAgeMs: number | null; readonly isUnreachable: boolean }
+
+const NAMED_MAX = 20
+
+/** Everything that is not as it should be with a broker, and what it means for partitions; or that all is well. */
+export function explainBroker(
+  image: Image,
+  history: History,
+  broker: Broker,
+  lateness: Lateness | null = null,
+): Finding[] {
+  const held = heldBy(image, broker.brokerId)
+  const findings = [
+    ...statusOf(image, history, broker),
+    ...(lateness === null ? [] : lateFindings(broker, lateness)),
+    ...drainFindings(image, broker),
+    ...withoutLeader(broker, held),
+    ...notInSync(image, history, broker, held),
+    ...preferredElsewhere(image, broker, held),
+  ]
+  return findings.length > 0 ? findings : [healthy(history, broker, held)]
+}
+
+type Held = {
+  readonly led: number
+  readonly replicas: number
+  /** The first of each kind, and how many there are. */
+  readonly leaderless: Some
+  readonly outOfSync: Some
+  readonly ledByOthers: Some
+}
+type Some = { readonly first: Partition[]; count: number }
+
+/** One pass over the partitions of a broker, however many they are. */
+function heldBy(image: Image, brokerId: number): Held {
+  const rows = image.rowsWithReplicaOn(brokerId)
+  const held = { led: 0, replicas: rows.length, leaderless: none(), outOfSync: none(), ledByOthers: none() }
+  for (const row of rows) {
+    const partition = image.partition(row)
+    const { leader, replicas, reassignment } = partition
+    if (leader === brokerId) held.led += 1
+    else if (leader === null && mayLeadAgain(partition, brokerId)) add(held.leaderless, partition)
+    else if (!isInSync(partition, brokerId)) add(held.outOfSync, partition)
+    else if (replicas[0] === brokerId && reassignment === null) add(held.ledByOthers, partition)
+  }
+  return held
+}
+
+function none(): Some {
+  return { first: [], count: 0 }
+}
+
+function add(some: Some, partition: Partition): void {
+  some.count += 1
+  if (some.first.length < NAMED_MAX) some.first.push(partition)
+}
+
+function isAre({ count }: Some): string {
+  return count === 1 ? 'is' : 'are'
+}
+
+/** The partition waits for this broker. */
+function mayLeadAgain(partition: Partition, brokerId: number): boolean {
+  return isEligible(partition, brokerId) || (partition.elr === 0 && partition.lastKnownLeader === brokerId)
+}
+
+function statusOf(image: Image, history: History, broker: Broker): Finding[] {
+  return image.isActive(broker.brokerId) ? [] : [awayFinding(history, broker)]
+}
+
+function lateFindings({ brokerId }: Broker, { isUnreachable, heardAgeMs }: Lateness): Finding[] {
+  if (!isUnreachable) return []
+  const what = `broker ${brokerId} is UNREACHABLE: its last heartbeat came ${Math.round(heardAgeMs ?? 0)} ms ago; it is fenced when its session ends`
+  return [finding('BROKER_LATE', what)]
+}
+
+function drainFindings(image: Image, broker: Broker): Finding[] {
+  const { brokerId, drain } = broker
+  if (drain === null) return []
+  const { left, done, leaders, replicas } = drainProgress(image, broker, () => null)
+  const { since } = drain
+  const decommission = drain.mode === 'DECOMMISSION'
+  const verb = decommission ? 'decommissioned' : 'drained'
+  if (done)
+    return [
+      finding('DRAINED', `broker ${brokerId} is ${verb}: nothing is left on it that was to go`, { since }),
+    ]
+  const kept = decommission
+    ? `holds ${count(replicas.left, 'replica')}`
+    : `leads ${count(leaders.left, 'partition')}`
+  const because = left
+    .slice(0, NAMED_MAX)
+    .map(({ topic, partition, why }) => finding('NOT_DRAINED', `${topic}-${partition}: ${why}`))
+  return [
+    finding('NOT_DRAINED', `broker ${brokerId} is not ${verb} yet: it still ${kept}`, { since, because }),
+  ]
+}
+
+function withoutLeader({ brokerId }: Broker, { leaderless }: Held): Finding[] {
+  if (leaderless.count === 0) return []
+  const [wait, have] = leaderless.count === 1 ? ['waits', 'has'] : ['wait', 'have']
+  const what = `${count(leaderless.count, 'partition')} of broker ${brokerId} ${wait} for it, and ${have} no leader meanwhile`
+  return [finding('WITHOUT_LEADER', what, { remedy: `start broker ${brokerId}` })]
+}
+
+/** Of a broker that is away it needs no explanation. */
+function notInSync(image: Image, history: History, { brokerId }: Broker, { outOfSync }: Held): Finding[] {
+  if (outOfSync.count === 0) return []
+  const because = image.isActive(brokerId)
+    ? outOfSync.first.map(partition => {
+        const topic = image.topicById(partition.topicId)!
+        return whyNotInSync(caseOf(image, history, { topic, partition }), brokerId)
+      })
+    : []
+  return [
+    finding(
+      'NOT_IN_SYNC',
+      `${count(outOfSync.count, 'replica')} on broker ${brokerId} ${isAre(outOfSync)} not in sync`,
+      {
+        because,
+      },
+    ),
+  ]
+}
+
+function preferredElsewhere(image: Image, broker: Broker, { ledByOthers }: Held): Finding[] {
+  const { brokerId, statusSince } = broker
+  if (ledByOthers.count === 0 || broker.status !== 'ONLINE') return []
+  const names = ledByOthers.first.map(({ topicId, id }) => `${image.topicById(topicId)!.name}-${id}`)
+  const more = ledByOthers.count > names.length ? ` and ${ledByOthers.count - names.length} more` : ''
+  const that = ledByOthers.count === 1 ? 'that prefers' : 'that prefer'
+  const what = `${count(ledByOthers.count, 'partition')} ${that} broker ${brokerId} ${isAre(ledByOthers)} led by others: ${names.join(', ')}${more}`
+  const remedy = 'they go back by themselves after leader.balance-delay-ms; at once: dmq leader elect'
+  return [finding('BALANCE_DUE', what, { since: statusSince, remedy })]
+}
+
+function healthy(history: History, broker: Broker, { led, replicas }: Held): Finding {
+  const { brokerId, status, statusSince } = broker
+  const entry = statusEntry(history, broker)
+  return finding(
+    'HEALTHY',
+    `broker ${brokerId} is healthy: ${status}, it leads ${count(led, 'partition')} and holds ${count(replicas, 'replica')}, all in sync`,
+    { since: statusSince, ...(entry === null ? {} : { version: entry.version }) },
+  )
+}

@@ -1,0 +1,117 @@
+import type { Change } from '../../metadata/change.ts'
+import type { Command } from '../../metadata/command.ts'
+import type { Image } from '../../metadata/image.ts'
+import type { Partition } from '../../metadata/partition-table.ts'
+import { membersOf } from '../../metadata/replication.ts'
+import type { PartitionChange, StatusChange } from './entry.ts'
+
+type Done = {
+  /** As it was before. */
+  readonly image: Image
+  readonly changes: readonly Change[]
+  readonly partitions: readonly PartitionChange[]
+  readonly partitionCount: number
+  readonly statuses: readonly StatusChange[]
+}
+
+type Of<T extends Command['type']> = Extract<Command, { type: T }>
+
+/** What a command did, in one line for people. */
+export function sentence(command: Command, done: Done): string {
+  switch (command.type) {
+    case 'RegisterBrokerCommand':
+      return registered(command, done)
+    case 'UnregisterBrokerCommand':
+      return `broker ${command.brokerId} was removed${andPartitions(done)}`
+    case 'UpdateBrokerStatusCommand': {
+      const status = done.statuses[0]?.after ?? command.status
+      return `broker ${command.brokerId} ${status}: ${command.reason}${andPartitions(done)}`
+    }
+    case 'DrainBrokerCommand':
+      return `broker ${command.brokerId} ${DRAINS[command.mode ?? 'NONE']}${andPartitions(done)}`
+    case 'CreateTopicCommand':
+      return `topic ${command.topicName} created: ${count(command.assignments.length, 'partition')}, ${count(command.assignments[0]!.length, 'replica')} each`
+    case 'DeleteTopicCommand':
+      return `topic ${command.topicName} deleted`
+    case 'UpdateTopicConfigCommand':
+      return `topic ${command.topicName}: ${configText(command)}${andPartitions(done)}`
+    case 'CreatePartitionsCommand': {
+      const { topicName, from, assignments } = command
+      return `topic ${topicName}: ${count(assignments.length, 'partition')} added, ${from + assignments.length} in all`
+    }
+    case 'UpdateISRCommand':
+      return `${oneOrMany(done, 'ISRs')}, said by broker ${command.brokerId}`
+    case 'ElectLeadersCommand':
+      return `${oneOrMany(done, 'leaders')} (${command.electionType.toLowerCase()} election)`
+    case 'AlterReplicasCommand':
+      return `${oneOrMany(done, 'replicas')} (${command.cause.toLowerCase()} move)`
+    case 'NoteRejectionCommand':
+      return `a request was refused: ${command.message}`
+  }
+}
+
+const DRAINS = {
+  DRAIN: 'is to be drained',
+  DECOMMISSION: 'is to be decommissioned',
+  NONE: 'is no longer drained',
+} as const
+
+function registered(command: Of<'RegisterBrokerCommand'>, done: Done): string {
+  const { brokerId, host, port, rack } = command
+  const where = `at ${host}:${port}${rack === null ? '' : `, rack ${rack}`}`
+  const again = done.image.broker(brokerId) === undefined ? 'registered' : 'registered again'
+  return `broker ${brokerId} ${again} ${where}${andPartitions(done)}`
+}
+
+function configText({ config }: Of<'UpdateTopicConfigCommand'>): string {
+  return Object.entries(config)
+    .map(([key, value]) => (value === null ? `${key} is its default again` : `${key}=${value}`))
+    .join(', ')
+}
+
+function andPartitions({ partitionCount }: Done): string {
+  return partitionCount === 0 ? '' : `; ${count(partitionCount, 'partition')} changed`
+}
+
+function oneOrMany({ partitions, partitionCount }: Done, what: string): string {
+  const [only] = partitions
+  if (partitionCount === 1 && only !== undefined) return changeText(only)
+  return `${what} of ${count(partitionCount, 'partition')} changed`
+}
+
+/** Such as `orders-3: leader 1 -> 2, ISR [1,2] -> [2]`. */
+export function changeText({ topic, before, after }: PartitionChange): string {
+  const parts = [
+    difference('leader', before.leader ?? 'nobody', after.leader ?? 'nobody'),
+    difference('ISR', list(isrOf(before)), list(isrOf(after))),
+    difference('ELR', list(elrOf(before)), list(elrOf(after))),
+    difference('replicas', list(before.replicas), list(after.replicas)),
+    difference('moving to', targetText(before), targetText(after)),
+  ]
+  const told = parts.filter(part => part !== null)
+  return `${topic}-${before.id}: ${told.length === 0 ? 'epochs' : told.join(', ')}`
+}
+
+function difference(name: string, before: string | number, after: string | number): string | null {
+  return before === after ? null : `${name} ${before} -> ${after}`
+}
+
+function targetText({ reassignment }: Partition): string {
+  return reassignment === null ? 'nowhere' : list(reassignment.target)
+}
+
+export function isrOf({ replicas, isr }: Partition): number[] {
+  return membersOf(replicas, isr)
+}
+
+export function elrOf({ replicas, elr }: Partition): number[] {
+  return membersOf(replicas, elr)
+}
+
+export function list(ids: readonly number[]): string {
+  return `[${ids.join(',')}]`
+}
+
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

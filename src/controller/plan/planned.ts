@@ -1,0 +1,58 @@
+import { DmqError } from '../../base/errors.ts'
+import type { ReplicasChange } from '../../metadata/commands/alter-replicas.ts'
+import type { Image } from '../../metadata/image.ts'
+import type { Intent } from '../proposer.ts'
+import type { TopicRequest } from '../topics.ts'
+
+/** Something that may happen, or that an operator may do. */
+export type Planned =
+  | { readonly action: 'lose-broker'; readonly brokerId: number }
+  | { readonly action: 'lose-rack'; readonly rack: string }
+  | { readonly action: 'drain'; readonly brokerId: number }
+  | { readonly action: 'remove-broker'; readonly brokerId: number; readonly force: boolean }
+  | { readonly action: 'reassign'; readonly changes: readonly ReplicasChange[] }
+  | { readonly action: 'create-topic'; readonly topic: TopicRequest }
+
+/** The commands that it would be. `place` makes the one that creates a topic. Throws what names nothing. */
+export function commandsFor(
+  image: Image,
+  planned: Planned,
+  place: (topic: TopicRequest) => Intent,
+): Intent[] {
+  switch (planned.action) {
+    case 'lose-broker':
+      return [loss(image, planned.brokerId)]
+    case 'lose-rack':
+      return brokersOf(image, planned.rack).map(brokerId => loss(image, brokerId))
+    case 'drain':
+      return [{ type: 'DrainBrokerCommand', brokerId: planned.brokerId, mode: 'DRAIN' }]
+    case 'remove-broker':
+      return [{ type: 'UnregisterBrokerCommand', brokerId: planned.brokerId, force: planned.force }]
+    case 'reassign':
+      return [{ type: 'AlterReplicasCommand', cause: 'MANUAL', changes: planned.changes }]
+    case 'create-topic':
+      return [place(planned.topic)]
+  }
+}
+
+function loss(image: Image, brokerId: number): Intent {
+  const broker = image.broker(brokerId)
+  if (broker === undefined) throw new DmqError('UNKNOWN_BROKER', `broker ${brokerId} is not registered`)
+  const { brokerEpoch } = broker
+  return {
+    type: 'UpdateBrokerStatusCommand',
+    brokerId,
+    brokerEpoch,
+    status: 'OFFLINE',
+    reason: 'planned loss',
+  }
+}
+
+function brokersOf(image: Image, rack: string): number[] {
+  const brokers = image.brokers()
+  const there = brokers.filter(broker => broker.rack === rack).map(({ brokerId }) => brokerId)
+  if (there.length > 0) return there
+  const racks = [...new Set(brokers.flatMap(broker => broker.rack ?? []))].sort()
+  const known = racks.length === 0 ? 'no broker names its rack' : `there are ${racks.join(', ')}`
+  throw new DmqError('UNKNOWN_BROKER', `no broker is in rack ${JSON.stringify(rack)}: ${known}`, { racks })
+}
