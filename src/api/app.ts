@@ -22,8 +22,8 @@ export type AppOptions = {
   /** Every answer says how new it is. */
   readonly metadataVersion: () => number
   readonly requests: RequestMeasures
-  /** The one path whose connections can be upgraded; elsewhere, a client that offers an upgrade is answered in HTTP. */
-  readonly upgradePath?: string
+  /** The paths whose connections can be upgraded; elsewhere, a client that offers an upgrade is answered in HTTP. */
+  readonly upgradePaths?: readonly string[]
   /** Called for errors that are bugs of ours. */
   readonly onBug: (error: unknown, request: { method: string; url: string }) => void
   /** Adds what a client needs to know besides the error, such as where the controller is. */
@@ -52,7 +52,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       // Checked below: Node's own answer has no body.
       requireHostHeader: false,
       // Clients of many languages offer HTTP/2 with every first request.
-      shouldUpgradeCallback: ({ url }) => url === options.upgradePath,
+      shouldUpgradeCallback: ({ url }) => options.upgradePaths?.includes(url ?? '') === true,
     },
     clientErrorHandler: (error, socket) => malformed.answer(error, socket),
     frameworkErrors: (error, _, reply) => answer(problemOf(error), reply as unknown as FastifyReply),

@@ -1,11 +1,13 @@
 import type { FastifyReply } from 'fastify'
 import { DmqError } from '../base/errors.ts'
 import type { Consensus } from '../consensus/consensus.ts'
+import type { BrokerLinks } from '../controller/broker-links.ts'
 import type { Controller } from '../controller/controller.ts'
 import type { Replica } from '../controller/replica.ts'
 import type { Clock } from '../io/clock.ts'
 import type { ClusterKey } from '../io/cluster-key.ts'
 import type { HttpClient } from '../io/http-client.ts'
+import type { SessionDoors } from './session-doors.ts'
 
 /** What the endpoints of a metadata node work with. */
 export type Context = {
@@ -16,6 +18,9 @@ export type Context = {
   readonly clock: Clock
   readonly key: ClusterKey
   readonly http: HttpClient
+  /** What storage nodes reach on their sessions. */
+  readonly doors: SessionDoors
+  readonly links: BrokerLinks
   /** REST address of a metadata node, if it is known. */
   readonly urlOf: (nodeId: number) => string | undefined
   /** The oldest Raft protocol that a connected metadata node speaks; null while none is connected. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { STREAM_PATH } from '../io/node-network.ts'
+import { SESSION_PATH } from '../io/session-network.ts'
 import { createApp } from './app.ts'
 import type { Context } from './context.ts'
 import { forwardWrites } from './forward.ts'
@@ -18,8 +19,14 @@ import { isrStatusBatch } from './metadata/isr-status-batch.ts'
 import { partitions } from './metadata/partitions.ts'
 import { plan } from './metadata/plan.ts'
 import { reassignments } from './metadata/reassignments.ts'
+import { serviceHeartbeat } from './metadata/service-heartbeat.ts'
 import { storageControllerHeartbeat } from './metadata/storage-controller-heartbeat.ts'
+import { storageHeartbeat } from './metadata/storage-heartbeat.ts'
 import { sync } from './metadata/sync.ts'
+import { syncHash } from './metadata/sync-hash.ts'
+import { syncPush } from './metadata/sync-push.ts'
+import { syncSnapshot } from './metadata/sync-snapshot.ts'
+import { syncStatus } from './metadata/sync-status.ts'
 import { topics } from './metadata/topics.ts'
 import { updateTopic } from './metadata/update-topic.ts'
 import { health, type Readiness } from './operations/health.ts'
@@ -51,10 +58,16 @@ const METADATA = [
   heartbeat,
   storageControllerHeartbeat,
   isrStatusBatch,
+  serviceHeartbeat,
+  storageHeartbeat,
   sync,
   history,
   explain,
   plan,
+  syncHash,
+  syncPush,
+  syncSnapshot,
+  syncStatus,
 ]
 const RAFT = [vote, append, snapshot, timeoutNow, status, members, transfer]
 
@@ -70,13 +83,17 @@ export type MetadataApiOptions = {
 export async function metadataApi(context: Context, options: MetadataApiOptions): Promise<FastifyInstance> {
   const { version, onBug, readiness, requests, scrape } = options
   const onProblem = (problem: Problem, reply: FastifyReply): Problem =>
-    pointToController(context, problem, reply)
+    pointToController(context, problem, (name, value) => void reply.header(name, value))
+  context.doors.configure({
+    onBug: (error, name) => onBug(error, { method: 'SESSION', url: name }),
+    onProblem: problem => pointToController(context, problem, () => {}),
+  })
   const app = await createApp({
     title: 'DMQ metadata node',
     version,
     metadataVersion: () => context.replica.image.version,
     requests,
-    upgradePath: STREAM_PATH,
+    upgradePaths: [STREAM_PATH, SESSION_PATH],
     onBug,
     onProblem,
   })
@@ -103,7 +120,11 @@ export async function metadataApi(context: Context, options: MetadataApiOptions)
 }
 
 /** Whoever asked the wrong node learns which is the right one. */
-function pointToController({ consensus, urlOf }: Context, problem: Problem, reply: FastifyReply): Problem {
+function pointToController(
+  { consensus, urlOf }: Context,
+  problem: Problem,
+  header: (name: string, value: string) => void,
+): Problem {
   if (problem.code !== 'NOT_CONTROLLER' && problem.code !== 'NO_CONTROLLER') return problem
   const { leader, term } = consensus.leadership
   const url = leader === null ? undefined : urlOf(leader)
@@ -113,7 +134,8 @@ function pointToController({ consensus, urlOf }: Context, problem: Problem, repl
       message: `no controller is known in term ${term}; an election is under way, or too few metadata nodes run`,
     }
   }
-  void reply.header('x-controller-leader', String(leader)).header('x-controller-url', url)
+  header('x-controller-leader', String(leader))
+  header('x-controller-url', url)
   const hint = `node ${leader} at ${url} is; ask there, or send "Prefer: forward"`
   return {
     ...problem,

@@ -21,6 +21,7 @@ export async function storageApi(
   { version, onBug, requests, scrape }: StorageApiOptions,
 ): Promise<FastifyInstance> {
   const metadataVersion = () => context.broker.metadataVersion
+  context.doors.configure({ onBug: (error, name) => onBug(error, { method: 'SESSION', url: name }) })
   const app = await createApp({ title: 'DMQ storage node', version, metadataVersion, requests, onBug })
   await app.register(
     async scope => {

@@ -1,85 +1,138 @@
 import { DmqError, messageOf } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
-import type { HttpAnswer } from '../io/http-client.ts'
-import type { Partition } from '../metadata/partition-table.ts'
-import type { ImageView } from '../metadata/render.ts'
+import type { Disk } from '../io/disk.ts'
+import type { Respond, SessionDialer } from '../io/session.ts'
+import { ControllerSession } from './controller-session.ts'
+import { CopyFile } from './copy-file.ts'
+import { CopyKeeper } from './copy-keeper.ts'
 import type { BrokerEvents } from './events.ts'
-import { isrExpansions } from './isr-expansion.ts'
+import { type Heard, type HeartbeatAnswer, Heartbeats } from './heartbeats.ts'
+import { IsrExpander } from './isr-expander.ts'
 import { BrokerMeasures } from './measures.ts'
-import { failureOf, type MetadataClient } from './metadata-client.ts'
-import {
-  type Delta,
-  type KnownController,
-  MetadataCopy,
-  type Outcome,
-  type StorageUpdate,
-} from './metadata-copy.ts'
+import type { MetadataClient } from './metadata-client.ts'
+import { type KnownController, MetadataCopy, type Outcome, type StorageUpdate } from './metadata-copy.ts'
+import { Pairing } from './pairing.ts'
+import { Puller } from './puller.ts'
+import { Registration, type RegistrationOptions } from './registration.ts'
+import { partitionsOf } from './storage-status.ts'
 
-export type StorageNodeOptions = {
-  readonly brokerId: number
-  readonly host: string
-  readonly port: number
-  readonly rack: string | null
-  /** Random, new with every process start. */
-  readonly incarnationId: string
-  /** The epoch that the last process of this broker held when it stopped cleanly; null if it did not. */
-  readonly previousBrokerEpoch: number | null
-  /** Which metadata node to pull from first. */
+export type StorageNodeOptions = RegistrationOptions & {
+  /** Which metadata node to pull from first; null: this node chooses one. */
   readonly pairedMetadataServiceId: number | null
   readonly heartbeatIntervalMs: number
+  /** Of the copy of the metadata. */
+  readonly folder: string
 }
 
 export type StorageNodeParts = {
   readonly client: MetadataClient
+  readonly dialer: SessionDialer
+  /** Answers what the controller asks on the session. */
+  readonly respond: Respond
+  readonly disk: Disk
   readonly clock: Clock
   readonly events: BrokerEvents
 }
 
 const RETRY_MS = 200
-const REQUEST_TIMEOUT_MS = 3_000
+/** Whether the pair is there is found out so often, at least. */
+const PROBE_MS = 10_000
+/** A controlled shutdown takes no longer, and asks so often whether it is complete. */
+const LEAVE_MS_MAX = 5_000
+const LEAVE_AGAIN_MS = 100
 
 /**
- * The door of the room: a storage node. It finds the controller, registers, heartbeats, and keeps a copy of the metadata
- * from pushes and pulls. One loop; pushes only change the copy, and wake the loop when they leave a gap.
+ * The door of the room: a storage node. It finds the controller, registers, holds a session with it, heartbeats, and keeps
+ * a copy of the metadata from pushes and pulls, in memory and on disk. One loop; pushes only change the copy, and wake the
+ * loop when they leave a gap.
  */
 export class StorageNode {
   readonly #options: StorageNodeOptions
   readonly #parts: StorageNodeParts
   readonly #copy = new MetadataCopy()
   readonly measures = new BrokerMeasures()
-  #brokerEpoch: number | null = null
-  #status = 'STARTING'
-  #pulling: Promise<void> | null = null
+  readonly #keeper: CopyKeeper
+  readonly #pairing: Pairing
+  readonly #registration: Registration
+  readonly #session: ControllerSession
+  readonly #heartbeats: Heartbeats
+  readonly #isrs: IsrExpander
+  readonly #puller: Puller
   #timer: Timer | null = null
   #stopping = false
-  #lastRefusal = ''
-  #expanding = false
   #turning = false
+  #turnAgain = false
+  /** The version that the controller had at the last heartbeat. */
+  #heardVersion = 0
+  #probedAt = 0
 
   constructor(options: StorageNodeOptions, parts: StorageNodeParts) {
     this.#options = options
     this.#parts = parts
+    const { client, clock, events, disk } = parts
+    const { brokerId } = options
+    const copy = this.#copy
+    const pause = (): Promise<void> => new Promise(resolve => clock.afterPending(resolve))
+    const file = new CopyFile(disk, options.folder, pause)
+    this.#keeper = new CopyKeeper({ copy, file, clock, events })
+    this.#pairing = new Pairing(client.nodes, brokerId, options.pairedMetadataServiceId)
+    this.#registration = new Registration(options, client, events)
+    this.#session = new ControllerSession({ ...parts, lost: () => this.#wake(0) })
+    this.#heartbeats = new Heartbeats(brokerId, {
+      ...parts,
+      copy,
+      session: this.#session,
+      measures: this.measures,
+    })
+    this.#isrs = new IsrExpander(brokerId, this.#session)
+    this.#puller = new Puller({
+      ...parts,
+      copy,
+      pairing: this.#pairing,
+      measures: this.measures,
+      changed: () => this.#changed(),
+      diverged: () => this.#reportCopy(),
+    })
   }
 
   get brokerEpoch(): number | null {
-    return this.#brokerEpoch
+    return this.#registration.brokerEpoch
   }
 
   get metadataVersion(): number {
     return this.#copy.image.version
   }
 
+  /** Takes up the metadata that the process before left on disk. */
+  load(): Promise<void> {
+    return this.#keeper.load()
+  }
+
   start(): void {
+    this.#probedAt = this.#parts.clock.monotonic()
     this.#wake(0)
   }
 
-  /** Tells the controller, so that leaders move before the process is gone. Gives up when nobody answers. */
   async stop(): Promise<void> {
     this.#stopping = true
     this.#timer?.cancel()
-    const { controller } = this.#copy
-    if (controller === null || controller.url === '' || this.#brokerEpoch === null) return
-    await this.#heartbeat(controller, true).catch(() => {})
+    // Where nobody answers there is nobody to take leave of.
+    await this.#leave().catch(() => {})
+    this.#session.close('the storage node is stopping')
+    await this.#keeper.stop()
+  }
+
+  /** Controlled shutdown: asks to stop, until the controller says that whoever leads instead knows, or that took too long. */
+  async #leave(): Promise<void> {
+    const { clock } = this.#parts
+    const end = clock.monotonic() + LEAVE_MS_MAX
+    for (;;) {
+      const url = this.#controllerUrl()
+      const answer = url === null ? null : await this.#beat(url, true)
+      if (answer?.kind !== 'heard' || answer.instructions.includes('SHUT_DOWN')) return
+      if (clock.monotonic() > end) return
+      await new Promise<void>(resolve => clock.timer(LEAVE_AGAIN_MS, resolve))
+    }
   }
 
   /** The controller's push. */
@@ -102,9 +155,10 @@ export class StorageNode {
     })
     const outcome = current ? this.#take(update) : 'stale'
     this.measures.pushes[outcome] += 1
-    const gap = outcome === 'gap' || outcome === 'diverged'
-    if (gap) void this.#pull(outcome === 'diverged')
     const { version, stateHash } = this.#copy.image
+    const gap = outcome === 'gap' || outcome === 'diverged'
+    if (outcome === 'gap') void this.#puller.pull(update.version)
+    if (outcome === 'diverged') void this.#puller.replace(update.version)
     return { success: current && !gap, version, stateHash, gap }
   }
 
@@ -117,9 +171,21 @@ export class StorageNode {
         : this.#copy.applyDelta(update)
     if (this.metadataVersion > before) {
       this.#parts.events.metadata({ version: this.metadataVersion, by: 'push' })
-      void this.#expandIsrs()
+      this.#changed()
     }
     return outcome
+  }
+
+  #changed(): void {
+    this.#keeper.changed()
+    this.#expandIsrs()
+  }
+
+  #expandIsrs(): void {
+    const url = this.#controllerUrl()
+    const epoch = this.brokerEpoch
+    if (this.#stopping || url === null || epoch === null || this.#heartbeats.status !== 'ONLINE') return
+    void this.#isrs.expand(this.#copy.image, url, epoch)
   }
 
   /** Returns false when the message is of an older term. */
@@ -127,11 +193,11 @@ export class StorageNode {
     const before = this.#copy.controller
     if (!this.#copy.heardController(controller)) return false
     if (before?.term === controller.term && before.url === controller.url) return true
-    this.#parts.events.controllerFound({
-      controllerId: controller.id,
-      url: controller.url,
-      term: controller.term,
-    })
+    const { id: controllerId, url, term } = controller
+    this.#parts.events.controllerFound({ controllerId, url, term })
+    // Whatever waits for an answer of the old one need not wait any more.
+    if (before !== null && before.url !== url)
+      this.#session.close('this storage node follows another controller')
     this.#wake(0)
     return true
   }
@@ -140,6 +206,7 @@ export class StorageNode {
 
   #wake(delayMs: number): void {
     if (this.#stopping) return
+    if (this.#turning) this.#turnAgain = true
     this.#timer?.cancel()
     this.#timer = this.#parts.clock.timer(delayMs, () => void this.#turn())
   }
@@ -148,28 +215,41 @@ export class StorageNode {
   async #turn(): Promise<void> {
     if (this.#turning) return
     this.#turning = true
+    this.#turnAgain = false
     const controller = await this.#currentController()
     try {
-      if (controller !== null && this.#brokerEpoch === null) await this.#register(controller)
-      if (controller !== null && this.#brokerEpoch !== null) await this.#heartbeat(controller, false)
+      if (controller !== null) await this.#serve(controller.url)
     } catch (error) {
       this.#lost(controller, messageOf(error))
     }
     this.#turning = false
-    const settled = this.#brokerEpoch !== null && this.#status === 'ONLINE' && this.#knowsController()
-    this.#wake(settled ? this.#options.heartbeatIntervalMs : RETRY_MS)
+    const settled = this.readiness().ready
+    this.#wake(this.#turnAgain ? 0 : settled ? this.#options.heartbeatIntervalMs : RETRY_MS)
+    void this.#probe()
   }
 
-  #knowsController(): boolean {
-    const { controller } = this.#copy
-    return controller !== null && controller.url !== ''
+  async #serve(url: string): Promise<void> {
+    this.#pair()
+    const amendable = { clusterId: this.#copy.clusterId, pairedMetadataServiceId: this.#pairing.pairedId }
+    if (this.#registration.isDue(amendable)) await this.#registration.register(url, amendable)
+    const answer = await this.#beat(url, false)
+    // Unregistered, or registered again by somebody else: the next turn registers anew.
+    if (answer?.kind === 'forgotten') this.#registration.forget()
+    if (answer?.kind !== 'heard') return
+    await this.#catchUp(answer)
+    this.#expandIsrs()
+  }
+
+  /** Null while none is known. */
+  #controllerUrl(): string | null {
+    const url = this.#copy.controller?.url ?? ''
+    return url === '' ? null : url
   }
 
   async #currentController(): Promise<KnownController | null> {
-    const { controller } = this.#copy
-    if (controller !== null && controller.url !== '') return controller
+    if (this.#controllerUrl() !== null) return this.#copy.controller
     const found = await this.#parts.client.findController()
-    if (found !== null) this.#heard(found)
+    if (found !== null && !this.#heard(found)) return null
     return found
   }
 
@@ -177,182 +257,60 @@ export class StorageNode {
   #lost(asked: KnownController | null, reason: string): void {
     if (asked === null || this.#copy.controller?.url !== asked.url) return
     this.#parts.events.controllerLost({ url: asked.url, reason })
+    this.#session.close('the storage node gets no answer')
     this.#copy.forgetController()
   }
 
-  async #register({ url }: KnownController): Promise<void> {
-    const { brokerId, host, port, rack, incarnationId, previousBrokerEpoch, pairedMetadataServiceId } =
-      this.#options
-    const body = {
-      brokerId,
-      host,
-      port,
-      rack,
-      incarnationId,
-      ...(previousBrokerEpoch === null ? {} : { previousBrokerEpoch }),
-      ...(pairedMetadataServiceId === null ? {} : { pairedMetadataServiceId }),
-    }
-    const answer = await this.#post(`${url}/api/v1/metadata/brokers`, body)
-    if (answer.status === 200 || answer.status === 201) {
-      this.#brokerEpoch = (answer.body as { brokerEpoch: number }).brokerEpoch
-      this.#lastRefusal = ''
-      this.#parts.events.registered({ brokerId, brokerEpoch: this.#brokerEpoch })
-      return
-    }
-    const failure = failureOf(answer)
-    if (answer.status === 503) throw new Error(failure.message)
-    if (this.#lastRefusal !== failure.code) this.#parts.events.registrationRefused(failure)
-    this.#lastRefusal = failure.code
-  }
-
-  async #heartbeat(controller: KnownController, wantShutdown: boolean): Promise<void> {
-    const { brokerId } = this.#options
-    const body = {
-      brokerId,
-      timestamp: this.#parts.clock.epoch(),
-      metadataVersion: this.metadataVersion,
-      brokerEpoch: this.#brokerEpoch,
+  /** Null: it is not registered, and there is nothing to say. */
+  async #beat(url: string, wantShutdown: boolean): Promise<HeartbeatAnswer | null> {
+    const { brokerEpoch } = this
+    if (brokerEpoch === null) return null
+    const { brokerId, incarnationId } = this.#options
+    if (!wantShutdown) this.#session.follow(url, { brokerId, brokerEpoch, incarnationId })
+    return this.#heartbeats.beat(url, {
+      brokerEpoch,
+      pairedMetadataServiceId: this.#pairing.pairedId,
       ...(wantShutdown ? { wantShutdown } : {}),
-    }
-    const answer = await this.#timedBeat(`${controller.url}/api/v1/metadata/heartbeat/${brokerId}`, body)
-    if (answer.status === 404 || answer.status === 409) {
-      // Unregistered, or registered again by somebody else: the next turn registers anew.
-      this.#brokerEpoch = null
-      return
-    }
-    if (answer.status !== 200) throw new Error(failureOf(answer).message)
-    const { brokerStatus, currentVersion } = answer.body as { brokerStatus: string; currentVersion: number }
-    const news = brokerStatus !== this.#status && (brokerStatus === 'ONLINE' || this.#status === 'ONLINE')
-    if (news) this.#parts.events.status({ brokerId, status: brokerStatus })
-    this.#status = brokerStatus
-    if (currentVersion > this.metadataVersion && !wantShutdown) await this.#pull(false)
-    void this.#expandIsrs()
-  }
-
-  async #timedBeat(url: string, body: object): Promise<HttpAnswer> {
-    const { clock } = this.#parts
-    const sentAt = clock.monotonic()
-    try {
-      const answer = await this.#post(url, body)
-      this.measures.heartbeatAnswered(answer.status, clock.monotonic() - sentAt)
-      return answer
-    } catch (error) {
-      this.measures.heartbeats.failed += 1
-      throw error
-    }
-  }
-
-  /** Brings replicas that caught up back into the ISRs of the partitions that this node leads. */
-  async #expandIsrs(): Promise<void> {
-    const { controller, image } = this.#copy
-    if (
-      this.#expanding ||
-      this.#stopping ||
-      this.#status !== 'ONLINE' ||
-      controller === null ||
-      controller.url === ''
-    )
-      return
-    const { brokerId } = this.#options
-    const changes = isrExpansions(image, brokerId)
-    if (changes.length === 0) return
-    this.#expanding = true
-    try {
-      // What is refused was out of date; newer metadata is on its way, and brings us here again.
-      await this.#post(`${controller.url}/api/v1/metadata/partitions/alter`, {
-        brokerId,
-        brokerEpoch: this.#brokerEpoch,
-        changes,
-      })
-    } catch {
-      // A controller that does not answer is noticed, and told, by the next heartbeat.
-    } finally {
-      this.#expanding = false
-    }
-  }
-
-  #post(url: string, body: object) {
-    return this.#parts.client.send({
-      method: 'POST',
-      url,
-      body: JSON.stringify(body),
-      timeoutMs: REQUEST_TIMEOUT_MS,
     })
   }
 
-  // Pulling.
-
-  /** One pull at a time. `whole`: what is here disagrees with the controller, and is replaced. */
-  #pull(whole: boolean): Promise<void> {
-    this.#pulling ??= this.#pullFromAny(whole).finally(() => {
-      this.#pulling = null
-    })
-    return this.#pulling
+  /** Pushes bring what is new; a pull is for what they have not brought from one heartbeat to the next. */
+  async #catchUp({ currentVersion, instructions, said }: Heard): Promise<void> {
+    const expected = this.#heartbeats.status === 'ONLINE' ? this.#heardVersion : currentVersion
+    this.#heardVersion = currentVersion
+    const wrong = instructions.includes('PULL_SNAPSHOT') && this.#copy.isAt(said)
+    if (wrong) await this.#puller.replace(currentVersion)
+    else if (this.#puller.isWrong || this.metadataVersion < expected) await this.#puller.pull(expected)
   }
 
-  async #pullFromAny(whole: boolean): Promise<void> {
-    for (const url of this.#pullOrder()) {
-      try {
-        await this.#pullFrom(url, whole)
-        return
-      } catch (error) {
-        this.measures.pulls.failed += 1
-        this.#parts.events.metadataRefused({ reason: `${url}: ${messageOf(error)}` })
-      }
-    }
+  /** Tells the controller what is here before it is replaced: who was wrong, and with what, is known there. */
+  async #reportCopy(): Promise<void> {
+    const url = this.#controllerUrl()
+    const { brokerEpoch } = this
+    if (url === null || brokerEpoch === null) return
+    const pairedMetadataServiceId = this.#pairing.pairedId
+    await this.#heartbeats.beat(url, { brokerEpoch, pairedMetadataServiceId }).catch(() => {})
   }
 
-  /** The paired node first, then the controller, then whoever is left. */
-  #pullOrder(): string[] {
-    const paired = this.#parts.client.nodes.find(
-      ({ id }) => id === this.#options.pairedMetadataServiceId,
-    )?.url
-    const others = this.#parts.client.nodes.map(({ url }) => url)
-    const order = [paired, this.#copy.controller?.url, ...others].filter(
-      url => url !== undefined && url !== '',
-    )
-    return [...new Set(order as string[])]
+  #pair(): void {
+    const before = this.#pairing.pairedId
+    this.#pairing.review(this.#copy.image.brokers(), this.#parts.clock.monotonic())
+    const metadataServiceId = this.#pairing.pairedId
+    if (metadataServiceId !== null && metadataServiceId !== before)
+      this.#parts.events.paired({ metadataServiceId, before })
   }
 
-  async #pullFrom(url: string, whole: boolean): Promise<void> {
-    const before = this.metadataVersion
-    if (!whole && this.#copy.clusterId !== null && (await this.#pullDelta(url)) === 'applied') {
-      this.measures.pulls.delta += 1
-      if (this.metadataVersion > before)
-        this.#parts.events.metadata({ version: this.metadataVersion, by: 'pull' })
-      return
-    }
-    const answer = await this.#get(`${url}/api/v1/metadata/sync`)
-    const { clusterId, recoveryEpoch, ...view } = answer as ImageView & {
-      clusterId: string | null
-      recoveryEpoch: number
-    }
-    if (clusterId === null) throw new Error('it belongs to no cluster yet')
-    if (!this.#copy.isOurs(clusterId))
-      throw new Error(`it belongs to cluster ${clusterId}, this node to ${this.#copy.clusterId}`)
-    if (this.#copy.applySnapshot(clusterId, recoveryEpoch, view) === 'applied') {
-      this.measures.pulls.snapshot += 1
-      this.#parts.events.metadata({ version: this.metadataVersion, by: 'snapshot' })
-    }
-  }
-
-  async #pullDelta(url: string): Promise<Outcome> {
-    const answer = (await this.#get(`${url}/api/v1/metadata/sync?since=${this.metadataVersion}`)) as Delta & {
-      snapshot?: string
-    }
-    return answer.snapshot === undefined ? this.#copy.applyDelta(answer) : 'gap'
-  }
-
-  async #get(url: string): Promise<unknown> {
-    const answer = await this.#parts.client.send({ method: 'GET', url, timeoutMs: 10 * REQUEST_TIMEOUT_MS })
-    if (answer.status !== 200) throw new Error(failureOf(answer).message)
-    return answer.body
+  async #probe(): Promise<void> {
+    const now = this.#parts.clock.monotonic()
+    if (this.#stopping || now - this.#probedAt < PROBE_MS) return
+    this.#probedAt = now
+    await this.#puller.probe()
   }
 
   // What this node says of itself.
 
   status() {
-    return { ...this.summary(), partitions: this.#partitions() }
+    return { ...this.summary(), partitions: partitionsOf(this.#copy.image, this.#options.brokerId) }
   }
 
   /** The same without its partitions. */
@@ -366,14 +324,17 @@ export class StorageNode {
       port,
       rack,
       clusterId,
-      brokerEpoch: this.#brokerEpoch,
-      status: this.#status,
+      brokerEpoch: this.brokerEpoch,
+      status: this.#heartbeats.status,
       metadataVersion: image.version,
       stateHash: image.stateHash,
+      savedMetadataVersion: this.#keeper.savedVersion,
+      pairedMetadataServiceId: this.#pairing.pairedId,
       controller:
         controller === null
           ? null
           : { controllerId: controller.id, url: controller.url, term: controller.term },
+      session: this.#session.isOpen,
     }
   }
 
@@ -382,36 +343,11 @@ export class StorageNode {
     return this.#copy.image.countsOf(this.#options.brokerId)
   }
 
-  /** Storage nodes hold no records yet: their logs are empty, and say so. */
-  #partitions() {
-    const { image } = this.#copy
-    return image.rowsWithReplicaOn(this.#options.brokerId).map(row => {
-      const partition = image.partition(row)
-      const topic = image.topicById(partition.topicId)!.name
-      const { id, leader, leaderEpoch } = partition
-      return {
-        topic,
-        partition: id,
-        role: this.#roleIn(partition),
-        leader,
-        leaderEpoch,
-        leo: 0,
-        highWatermark: 0,
-        lag: 0,
-      }
-    })
-  }
-
-  #roleIn({ leader }: Partition): 'LEADER' | 'FOLLOWER' {
-    return leader === this.#options.brokerId ? 'LEADER' : 'FOLLOWER'
-  }
-
   readiness(): { ready: boolean; reasons: string[] } {
     const reasons: string[] = []
-    if (this.#copy.controller === null || this.#copy.controller.url === '')
-      reasons.push('no controller is known')
-    if (this.#brokerEpoch === null) reasons.push('not registered')
-    else if (this.#status !== 'ONLINE') reasons.push(`status is ${this.#status}`)
+    if (this.#controllerUrl() === null) reasons.push('no controller is known')
+    if (this.brokerEpoch === null) reasons.push('not registered')
+    else if (this.#heartbeats.status !== 'ONLINE') reasons.push(`status is ${this.#heartbeats.status}`)
     return { ready: reasons.length === 0, reasons }
   }
 }

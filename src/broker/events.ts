@@ -5,6 +5,11 @@ export type BrokerEvents = {
   registered(event: { brokerId: number; brokerEpoch: number }): void
   registrationRefused(event: { code: string; message: string }): void
   status(event: { brokerId: number; status: string }): void
-  metadata(event: { version: number; by: 'push' | 'pull' | 'snapshot' }): void
+  paired(event: { metadataServiceId: number; before: number | null }): void
+  metadata(event: { version: number; by: 'push' | 'pull' | 'snapshot' | 'disk' }): void
   metadataRefused(event: { reason: string }): void
+  /** What this node has at its version is not what the cluster has there. */
+  diverged(event: { version: number }): void
+  copyDamaged(event: { reason: string }): void
+  copyNotSaved(event: { reason: string }): void
 }

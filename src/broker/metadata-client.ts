@@ -44,10 +44,18 @@ export class MetadataClient {
   send(request: HttpRequest): Promise<HttpAnswer> {
     return this.#http.send(request)
   }
+
+  /** A long body, as it arrives. Throws when nothing does for `idleMs`. */
+  stream(url: string, idleMs: number): AsyncIterable<Buffer> {
+    return this.#http.stream({ url, idleMs })
+  }
 }
 
 /** What an answer that is not a success says. */
-export function failureOf({ status, body }: HttpAnswer): { code: string; message: string } {
+export function failureOf({ status, body }: Pick<HttpAnswer, 'status' | 'body'>): {
+  code: string
+  message: string
+} {
   const { error } = (body ?? {}) as { error?: { code?: string; message?: string } }
   return { code: error?.code ?? `HTTP_${status}`, message: error?.message ?? `status ${status}` }
 }

@@ -21,6 +21,16 @@ export type Delta = {
   readonly version: number
   readonly stateHash?: string
   readonly commands?: readonly ReplayedCommand[]
+  /** What this node said that it has, and the controller found to be wrong. */
+  readonly repair?: { readonly version: number; readonly stateHash: string }
+}
+
+/** Of which cluster an image is, at which version, and what its state hash must be. */
+export type ImageHead = {
+  readonly clusterId: string
+  readonly recoveryEpoch: number
+  readonly version: number
+  readonly stateHash: string
 }
 
 /** What the controller pushes (`POST /api/v1/storage/metadata`). */
@@ -78,6 +88,7 @@ export class MetadataCopy {
   applyDelta(delta: Delta): Outcome {
     if (!this.isOurs(delta.clusterId) || delta.recoveryEpoch < this.#recoveryEpoch) return 'stale'
     if (this.#clusterId === null || delta.recoveryEpoch > this.#recoveryEpoch) return 'gap'
+    if (delta.repair !== undefined) return this.isAt(delta.repair) ? 'diverged' : 'applied'
     if (delta.version <= this.image.version) return this.#compare(delta)
     if (delta.fromVersion > this.image.version || delta.commands === undefined) return 'gap'
     for (const command of delta.commands)
@@ -96,6 +107,10 @@ export class MetadataCopy {
     return this.image.version === version
   }
 
+  isAt({ version, stateHash }: Pick<ImageHead, 'version' | 'stateHash'>): boolean {
+    return version === this.image.version && stateHash === this.image.stateHash
+  }
+
   #compare({ version, stateHash }: Delta): Outcome {
     if (version < this.image.version) return 'stale'
     return stateHash === undefined || stateHash === this.image.stateHash ? 'applied' : 'diverged'
@@ -103,22 +118,49 @@ export class MetadataCopy {
 
   /** Takes a whole image, unless what is here is newer. Throws when the image does not have the hash it claims. */
   applySnapshot(clusterId: string, recoveryEpoch: number, view: ImageView): Outcome {
-    if (!this.isOurs(clusterId) || recoveryEpoch < this.#recoveryEpoch) return 'stale'
-    if (recoveryEpoch === this.#recoveryEpoch && view.version < this.image.version) return 'stale'
+    const { version, stateHash } = view
+    const head = { clusterId, recoveryEpoch, version, stateHash }
+    if (this.#isOlder(head)) return 'stale'
     const image = new Image()
     try {
       readImage(image, view)
     } catch (error) {
-      throw new Error(`the metadata snapshot of version ${view.version} is not readable: ${messageOf(error)}`)
+      throw new Error(`the metadata snapshot of version ${version} is not readable: ${messageOf(error)}`)
     }
-    if (image.stateHash !== view.stateHash) {
+    return this.install(head, image)
+  }
+
+  /**
+   * The same with an image that was read already. `force`: what is here is wrong, and gives way to whatever is of the same
+   * cluster and not of an older recovery epoch.
+   */
+  install(head: ImageHead, image: Image, force = false): Outcome {
+    const { version, stateHash } = head
+    if (image.stateHash !== stateHash || image.version !== version) {
       throw new Error(
-        `the metadata snapshot of version ${view.version} has hash ${image.stateHash}, it claims ${view.stateHash}`,
+        `the metadata snapshot of version ${version} has hash ${image.stateHash}, it claims ${stateHash}`,
       )
     }
+    if (force ? this.#isElsewhere(head) : this.#isOlder(head)) return 'stale'
     this.image = image
-    this.#clusterId = clusterId
-    this.#recoveryEpoch = recoveryEpoch
+    this.#clusterId = head.clusterId
+    this.#recoveryEpoch = head.recoveryEpoch
     return 'applied'
+  }
+
+  #isElsewhere({ clusterId, recoveryEpoch }: ImageHead): boolean {
+    return !this.isOurs(clusterId) || recoveryEpoch < this.#recoveryEpoch
+  }
+
+  #isOlder(head: ImageHead): boolean {
+    if (this.#isElsewhere(head)) return true
+    return head.recoveryEpoch === this.#recoveryEpoch && head.version < this.image.version
+  }
+
+  /** What is here, as it can be installed elsewhere; null before the first metadata came. */
+  get head(): ImageHead | null {
+    if (this.#clusterId === null) return null
+    const { version, stateHash } = this.image
+    return { clusterId: this.#clusterId, recoveryEpoch: this.#recoveryEpoch, version, stateHash }
   }
 }

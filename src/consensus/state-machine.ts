@@ -5,7 +5,7 @@ export interface StateMachine {
    * node must stop: an entry that it cannot understand.
    */
   apply(index: number, type: string, data: Uint8Array): unknown
-  /** The state as it is now, in pieces. Pulled one by one, while later entries are applied. One at a time. */
+  /** The state as it is now, in pieces. Pulled one by one, while later entries are applied. */
   capture(): Iterable<Uint8Array>
   /** Begins to read a captured state; what is in force stays until {@link Restoration.install}. */
   restore(): Restoration

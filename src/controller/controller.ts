@@ -5,10 +5,12 @@ import type { ClusterKey } from '../io/cluster-key.ts'
 import type { HttpClient } from '../io/http-client.ts'
 import type { Random } from '../io/random.ts'
 import { BrokerLifecycle } from './broker-lifecycle.ts'
+import type { BrokerLinks } from './broker-links.ts'
 import type { ControllerEvents } from './events.ts'
 import { HeartbeatTally } from './heartbeat-tally.ts'
 import { InSyncReplicas } from './in-sync-replicas.ts'
 import { LeaderElections } from './leader-elections.ts'
+import { MetadataReports } from './metadata-reports.ts'
 import { Proposer } from './proposer.ts'
 import { Publisher } from './publisher.ts'
 import type { Replica } from './replica.ts'
@@ -31,6 +33,8 @@ export type ControllerParts = {
   readonly random: Random
   readonly key: ClusterKey
   readonly http: HttpClient
+  /** The sessions that storage nodes hold with this node. */
+  readonly links: BrokerLinks
   readonly events: ControllerEvents
 }
 
@@ -44,6 +48,7 @@ export type Reign = {
   readonly elections: LeaderElections
   readonly moves: ReplicaMoves
   readonly publisher: Publisher
+  readonly reports: MetadataReports
 }
 
 /**
@@ -66,6 +71,7 @@ export class Controller {
       this.#reign.publisher.publish()
       tell(parts.events, parts.replica.image, command, changes)
     })
+    parts.links.onLost((brokerId, brokerEpoch) => this.#reign?.brokers.connectionLost(brokerId, brokerEpoch))
   }
 
   /** Takes up or lays down the duties of the controller. Called with every change of leadership. */
@@ -109,6 +115,7 @@ export class Controller {
       proposer,
       brokers,
       publisher,
+      reports: new MetadataReports(parts),
       topics: new Topics(parts),
       isrs: new InSyncReplicas({ ...parts, brokers }),
       elections: new LeaderElections(leaderBalanceDelayMs, parts),

@@ -21,3 +21,11 @@ export function delta(image: Image, commands: readonly AcceptedCommand[]): RowCh
   }
   return changes
 }
+
+/** How many partitions {@link delta} would show. */
+export function partitionsTouched(image: Image, commands: readonly AcceptedCommand[]): number {
+  const topics = new Set(commands.flatMap(command => command.topics))
+  let partitions = 0
+  for (const name of topics) partitions += image.topic(name)?.rows.length ?? 0
+  return partitions
+}

@@ -14,4 +14,14 @@ export type ControllerEvents = {
   isrChanged(event: { leader: number; partitions: number }): void
   pushFailed(event: { brokerId: number; url: string; reason: string }): void
   pushRecovered(event: { brokerId: number; url: string; version: number }): void
+  /** A node has other metadata than this controller had at the same version. */
+  diverged(event: {
+    kind: 'metadata' | 'storage'
+    nodeId: number
+    version: number
+    stateHash: string
+    expected: string
+  }): void
+  /** A metadata node still lacks what this controller had when it was last heard. */
+  metadataBehind(event: { nodeId: number; version: number; expected: number }): void
 }

@@ -1,43 +1,25 @@
-import { messageOf } from '../base/errors.ts'
+import { deferred } from '../base/deferred.ts'
+import { DmqError, messageOf } from '../base/errors.ts'
 import { httpUrl } from '../base/http-url.ts'
 import type { Clock } from '../io/clock.ts'
 import { authorize, type ClusterKey } from '../io/cluster-key.ts'
-import type { HttpClient } from '../io/http-client.ts'
+import type { HttpSender } from '../io/http-client.ts'
 import type { Broker } from '../metadata/broker.ts'
-import type { AcceptedCommand } from '../metadata/change-ring.ts'
-import { type ImageView, renderImage } from '../metadata/render.ts'
-import { delta } from './delta.ts'
+import type { BrokerLinks, LinkAnswer } from './broker-links.ts'
 import type { ControllerEvents } from './events.ts'
 import type { Replica } from './replica.ts'
+import { type ControllerIdentity, updateFor } from './storage-update.ts'
+import { type Acknowledged, newSubscriber, type Subscriber } from './subscriber.ts'
 
-/** The controller as storage nodes are told of it. */
-export type ControllerIdentity = {
-  readonly clusterId: string
-  readonly recoveryEpoch: number
-  readonly controllerTerm: number
-  readonly controllerId: number
-  readonly controllerUrl: string
-}
-
-export type StorageUpdate = ControllerIdentity & {
-  readonly updateType: 'FULL_SNAPSHOT' | 'DELTA' | 'CONTROLLER_CHANGED'
-  readonly fromVersion: number
-  readonly version: number
-  readonly stateHash: string | undefined
-  readonly timestamp: number
-  readonly commands?: readonly { version: number; commandType: string; commandData: string }[]
-  readonly changes?: readonly unknown[]
-  readonly snapshot?: ImageView
-}
-
-/** Per storage node: one request under way, and what the node said it has. */
-type Subscriber = {
-  broker: Broker
-  /** Null until the node has answered in this term. */
-  version: number | null
-  busy: boolean
-  failures: number
-  retryAt: number
+export type PublisherParts = {
+  readonly replica: Replica
+  readonly key: ClusterKey
+  readonly http: HttpSender
+  readonly clock: Clock
+  readonly links: BrokerLinks
+  readonly events: ControllerEvents
+  /** Pushes of all leaderships of this process. */
+  readonly tally: { done: number; failed: number }
 }
 
 export type PushStatus = {
@@ -49,54 +31,41 @@ export type PushStatus = {
 }
 
 export const STORAGE_METADATA_PATH = '/api/v1/storage/metadata'
+/** The same request on a session. */
+export const STORAGE_METADATA = 'metadata'
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 5_000
+/** A node that fetches the whole image is asked so often whether it has it. */
+const REPAIR_RETRY_MS = 250
 const PUSH_TIMEOUT_MS = 5_000
-/** Larger images are not pushed whole: the node is told the version, sees the gap and pulls. */
-const SNAPSHOT_PARTITIONS_MAX = 1_000
-const UPDATE_BYTES_MAX = 400_000
+/** Whoever has a version for so long that the controller lacks has it from nowhere. */
+const AHEAD_MS = 5_000
 
 /**
  * Brings new metadata to every storage node after each commit: what the node lacks, coalesced, one request under way
- * per node. A node is first told who the controller is (CONTROLLER_CHANGED), and answers with the version it has.
+ * per node, on its session if it holds one and by HTTP if not. A node is first told who the controller is
+ * (CONTROLLER_CHANGED), and answers with the version it has. Every answer says the state hash as well: a node that has
+ * another one than this node had at the same version is named, and told to fetch the whole image.
  */
 export class Publisher {
   readonly #identity: ControllerIdentity
-  readonly #replica: Replica
-  readonly #key: ClusterKey
-  readonly #http: HttpClient
-  readonly #clock: Clock
-  readonly #events: ControllerEvents
-  readonly #tally: { done: number; failed: number }
+  readonly #parts: PublisherParts
   readonly #subscribers = new Map<number, Subscriber>()
+  readonly #unlisten: () => void
   #stopped = false
   #scheduled = false
 
-  constructor(
-    identity: ControllerIdentity,
-    parts: {
-      replica: Replica
-      key: ClusterKey
-      http: HttpClient
-      clock: Clock
-      events: ControllerEvents
-      tally: { done: number; failed: number }
-    },
-  ) {
+  constructor(identity: ControllerIdentity, parts: PublisherParts) {
     this.#identity = identity
-    this.#replica = parts.replica
-    this.#key = parts.key
-    this.#http = parts.http
-    this.#clock = parts.clock
-    this.#events = parts.events
-    this.#tally = parts.tally
+    this.#parts = parts
+    this.#unlisten = parts.links.onOpened(brokerId => this.#retryNow(brokerId))
   }
 
   /** To be called after every commit; what one turn of the loop commits is looked at once. */
   publish(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#clock.afterPending(() => {
+    this.#parts.clock.afterPending(() => {
       this.#scheduled = false
       if (!this.#stopped) this.#sendToAll()
     })
@@ -104,9 +73,10 @@ export class Publisher {
 
   /** Looks who is registered now, and sends to everyone who lacks something. */
   #sendToAll(): void {
-    for (const broker of this.#replica.image.brokers()) this.#subscribe(broker)
+    const { image } = this.#parts.replica
+    for (const broker of image.brokers()) this.#subscribe(broker)
     for (const [brokerId, subscriber] of this.#subscribers) {
-      if (this.#replica.image.broker(brokerId) === undefined) this.#subscribers.delete(brokerId)
+      if (image.broker(brokerId) === undefined) this.#forget(subscriber)
       else this.#send(subscriber)
     }
   }
@@ -117,15 +87,44 @@ export class Publisher {
   }
 
   status(): PushStatus[] {
-    return [...this.#subscribers.values()].map(({ broker, version, failures }) => ({
+    return this.subscribers().map(({ broker, version, failures }) => ({
       brokerId: broker.brokerId,
       version,
       failures,
     }))
   }
 
+  /** By broker id. */
+  subscribers(): readonly Readonly<Subscriber>[] {
+    return [...this.#subscribers.values()].sort((a, b) => a.broker.brokerId - b.broker.brokerId)
+  }
+
+  /** Sends everything to a storage node, whatever it has. Resolves with its answer; throws when it does not take it. */
+  pushAll(brokerId: number): Promise<Acknowledged> {
+    const broker = this.#parts.replica.image.broker(brokerId)
+    if (broker === undefined) throw new DmqError('UNKNOWN_BROKER', `broker ${brokerId} is not registered`)
+    this.#subscribe(broker)
+    const answer = deferred<Acknowledged>()
+    this.#subscribers.get(brokerId)!.whole.push(answer)
+    this.#retryNow(brokerId)
+    return answer.promise
+  }
+
+  /** A storage node says what it has. Returns false when that is not what this node had at the same version. */
+  reported(brokerId: number, version: number, stateHash: string): boolean {
+    const subscriber = this.#subscribers.get(brokerId)
+    if (subscriber === undefined) return true
+    subscriber.stateHash = stateHash
+    if (subscriber.version === null || version > subscriber.version) subscriber.version = version
+    this.#compare(subscriber, version, stateHash)
+    if (subscriber.repair) this.#send(subscriber)
+    return !subscriber.repair
+  }
+
   stop(): void {
     this.#stopped = true
+    this.#unlisten()
+    for (const subscriber of this.#subscribers.values()) this.#forget(subscriber)
   }
 
   /** A new incarnation knows nothing yet; the same one may have amended its address. */
@@ -135,12 +134,27 @@ export class Publisher {
       known.broker = broker
       return
     }
-    this.#subscribers.set(broker.brokerId, { broker, version: null, busy: false, failures: 0, retryAt: 0 })
+    if (known !== undefined) this.#forget(known)
+    this.#subscribers.set(broker.brokerId, newSubscriber(broker))
+  }
+
+  #forget(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber.broker.brokerId)
+    subscriber.timer?.cancel()
+    const reason = 'it registered anew, was removed, or this node is not the controller any more'
+    for (const waiting of subscriber.whole.splice(0)) waiting.reject(new Error(reason))
+  }
+
+  #retryNow(brokerId: number): void {
+    const subscriber = this.#subscribers.get(brokerId)
+    if (subscriber === undefined) return
+    subscriber.retryAt = 0
+    this.#send(subscriber)
   }
 
   #send(subscriber: Subscriber): void {
-    const upToDate = subscriber.version !== null && subscriber.version >= this.#replica.image.version
-    if (subscriber.busy || upToDate || this.#clock.monotonic() < subscriber.retryAt) return
+    if (this.#stopped || subscriber.busy || !this.#lacks(subscriber)) return
+    if (this.#parts.clock.monotonic() < subscriber.retryAt) return
     subscriber.busy = true
     void this.#exchange(subscriber).finally(() => {
       subscriber.busy = false
@@ -148,101 +162,101 @@ export class Publisher {
     })
   }
 
+  #lacks({ version, repair, whole }: Subscriber): boolean {
+    return version === null || version < this.#parts.replica.image.version || repair || whole.length > 0
+  }
+
   /** The image may have moved on while the request was under way. */
   #again(subscriber: Subscriber): void {
     if (this.#stopped || this.#subscribers.get(subscriber.broker.brokerId) !== subscriber) return
-    const waitMs = subscriber.retryAt - this.#clock.monotonic()
-    if (waitMs > 0) this.#clock.timer(waitMs, () => this.#again(subscriber))
+    const waitMs = subscriber.retryAt - this.#parts.clock.monotonic()
+    subscriber.timer?.cancel()
+    if (waitMs > 0) subscriber.timer = this.#parts.clock.timer(waitMs, () => this.#again(subscriber))
     else this.#send(subscriber)
   }
 
   async #exchange(subscriber: Subscriber): Promise<void> {
+    const { clock, replica } = this.#parts
     const { host, port } = subscriber.broker
     const url = `${httpUrl(host, port)}${STORAGE_METADATA_PATH}`
-    const body = JSON.stringify(this.#update(subscriber))
-    const authorization = authorize(this.#key, this.#clock.epoch(), {
-      method: 'POST',
-      path: STORAGE_METADATA_PATH,
-      body,
-    })
+    const body = updateFor(this.#identity, replica, subscriber)
+    // Who asks for everything from now on is not served by this request.
+    const whole = subscriber.whole.splice(0)
+    subscriber.lastPushAt = clock.epoch()
     try {
-      const answer = await this.#http.send({
-        method: 'POST',
-        url,
-        body,
-        headers: { authorization },
-        timeoutMs: PUSH_TIMEOUT_MS,
-      })
-      const { version } = (answer.body ?? {}) as { version?: unknown }
+      const answer = await this.#deliver(subscriber.broker, url, body)
+      const { version, stateHash } = (answer.body ?? {}) as { version?: unknown; stateHash?: unknown }
       if (answer.status !== 200 || typeof version !== 'number')
         throw new Error(`it answered ${answer.status}`)
-      this.#succeeded(subscriber, url, version)
+      const hash = typeof stateHash === 'string' ? stateHash : null
+      this.#succeeded(subscriber, url, version, hash)
+      for (const waiting of whole) waiting.resolve({ version, stateHash: hash })
     } catch (error) {
       this.#failed(subscriber, url, messageOf(error))
+      for (const waiting of whole) waiting.reject(error)
     }
   }
 
-  #succeeded(subscriber: Subscriber, url: string, version: number): void {
-    this.#tally.done += 1
-    if (subscriber.failures > 0)
-      this.#events.pushRecovered({ brokerId: subscriber.broker.brokerId, url, version })
+  #deliver({ brokerId, brokerEpoch }: Broker, url: string, body: string): Promise<LinkAnswer> {
+    const { links, http, key, clock } = this.#parts
+    const link = links.of(brokerId, brokerEpoch)
+    if (link !== undefined) return link.request(STORAGE_METADATA, body, PUSH_TIMEOUT_MS)
+    const request = { method: 'POST' as const, path: STORAGE_METADATA_PATH, body }
+    const authorization = authorize(key, clock.epoch(), request)
+    return http.send({ method: 'POST', url, body, headers: { authorization }, timeoutMs: PUSH_TIMEOUT_MS })
+  }
+
+  #succeeded(subscriber: Subscriber, url: string, version: number, stateHash: string | null): void {
+    const { clock, events, replica } = this.#parts
+    const { brokerId } = subscriber.broker
+    this.#parts.tally.done += 1
+    if (subscriber.failures > 0) events.pushRecovered({ brokerId, url, version })
     // A node that has a gap pulls by itself; asking it again at once would only be in its way.
-    const stuck = subscriber.version === version && version < this.#replica.image.version
+    const stuck = subscriber.version === version && version < replica.image.version
     subscriber.failures = 0
+    subscriber.lastFailure = null
+    subscriber.lastAckAt = clock.epoch()
     subscriber.version = version
-    subscriber.retryAt = stuck ? this.#clock.monotonic() + RETRY_MS_MIN : 0
+    subscriber.stateHash = stateHash
+    subscriber.retryAt = stuck ? clock.monotonic() + RETRY_MS_MIN : 0
+    if (stateHash !== null) this.#compare(subscriber, version, stateHash)
+    if (subscriber.repair) subscriber.retryAt = clock.monotonic() + REPAIR_RETRY_MS
+  }
+
+  /** Plain clients keep no hash of ours; what they say is shown, and nothing follows from it. */
+  #compare(subscriber: Subscriber, version: number, stateHash: string): void {
+    if (subscriber.broker.incarnationId === null) return
+    const { replica, events, clock } = this.#parts
+    const agrees = this.#isAheadForLong(subscriber, version)
+      ? false
+      : replica.hashes.agrees(version, stateHash)
+    if (agrees === null) return
+    const begins = !agrees && !subscriber.repair
+    subscriber.repair = !agrees
+    if (!begins) return
+    const expected = replica.hashes.at(version) ?? `none: version ${version} is not reached yet`
+    subscriber.divergences += 1
+    subscriber.lastDivergence = { at: clock.epoch(), version, stateHash, expected }
+    events.diverged({ kind: 'storage', nodeId: subscriber.broker.brokerId, version, stateHash, expected })
+  }
+
+  /** For a moment another metadata node may have applied more than this one, and a storage node have it from there. */
+  #isAheadForLong(subscriber: Subscriber, version: number): boolean {
+    const { replica, clock } = this.#parts
+    const ahead = version > replica.image.version
+    subscriber.aheadSince = ahead ? (subscriber.aheadSince ?? clock.monotonic()) : null
+    return subscriber.aheadSince !== null && clock.monotonic() - subscriber.aheadSince >= AHEAD_MS
   }
 
   #failed(subscriber: Subscriber, url: string, reason: string): void {
-    this.#tally.failed += 1
+    const { clock, events, replica } = this.#parts
+    this.#parts.tally.failed += 1
     subscriber.failures += 1
+    subscriber.lastFailure = reason
     // Of a broker that is OFFLINE nothing else is expected.
-    const surprising = subscriber.failures === 1 && this.#replica.image.isActive(subscriber.broker.brokerId)
-    if (surprising) this.#events.pushFailed({ brokerId: subscriber.broker.brokerId, url, reason })
+    const surprising = subscriber.failures === 1 && replica.image.isActive(subscriber.broker.brokerId)
+    if (surprising) events.pushFailed({ brokerId: subscriber.broker.brokerId, url, reason })
     const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(subscriber.failures, 10))
-    subscriber.retryAt = this.#clock.monotonic() + delayMs
+    subscriber.retryAt = clock.monotonic() + delayMs
   }
-
-  #update({ broker, version: fromVersion }: Subscriber): StorageUpdate {
-    const { image, ring } = this.#replica
-    const { version, stateHash, time: timestamp } = image
-    const common = { ...this.#identity, version, stateHash, timestamp }
-    if (fromVersion === null) return { ...common, updateType: 'CONTROLLER_CHANGED', fromVersion: version }
-    const commands = ring.since(fromVersion)
-    if (commands === null) {
-      return image.partitionCount > SNAPSHOT_PARTITIONS_MAX
-        ? { ...common, updateType: 'DELTA', fromVersion: version, commands: [] }
-        : { ...common, updateType: 'FULL_SNAPSHOT', fromVersion: 0, snapshot: renderImage(image) }
-    }
-    const part = firstBytes(commands, UPDATE_BYTES_MAX)
-    const whole = part.length === commands.length
-    // Short of the newest version there is no hash to compare with; the rest follows with the next update.
-    const upTo = whole ? common : { ...common, version: part.at(-1)!.version, stateHash: undefined }
-    // Our storage nodes replay commands: the loss of a broker costs them 200 bytes. Others are shown the rows.
-    return broker.incarnationId === null
-      ? { ...common, updateType: 'DELTA', fromVersion, changes: delta(image, commands) }
-      : { ...upTo, updateType: 'DELTA', fromVersion, commands: part.map(bare) }
-  }
-}
-
-/** The oldest commands that fit, at least one. */
-function firstBytes(commands: readonly AcceptedCommand[], bytesMax: number): readonly AcceptedCommand[] {
-  let bytes = 0
-  const end = commands.findIndex((command, i) => {
-    bytes += command.commandData.length
-    return i > 0 && bytes > bytesMax
-  })
-  return end < 0 ? commands : commands.slice(0, end)
-}
-
-function bare({
-  version,
-  commandType,
-  commandData,
-}: {
-  version: number
-  commandType: string
-  commandData: string
-}) {
-  return { version, commandType, commandData }
 }

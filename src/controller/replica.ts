@@ -7,7 +7,8 @@ import { type Command, decodeCommand } from '../metadata/command.ts'
 import { type FirstResult, IdempotencyKeys } from '../metadata/idempotency.ts'
 import { Image } from '../metadata/image.ts'
 import { type Applied, applyOnce } from '../metadata/metadata.ts'
-import { SnapshotReader, writeSnapshot } from '../metadata/snapshot.ts'
+import { RecentHashes } from '../metadata/recent-hashes.ts'
+import { SnapshotReader, writeImage, writeSnapshot } from '../metadata/snapshot.ts'
 import { touchedBy } from '../metadata/touched.ts'
 import { entryOf, untold } from './history/entry.ts'
 import { History } from './history/history.ts'
@@ -16,6 +17,14 @@ import { isHistory, readHistory, saveHistory } from './history/saved-history.ts'
 /** Of the history, in a snapshot; less where snapshots are due so often that it would decide when. */
 const SAVED_HISTORY_BYTES = 1024 * 1024
 
+/** How much of the past is kept. */
+export type ReplicaBounds = {
+  /** Of the newest commands, for who asks what changed. */
+  readonly ringBytes?: number
+  /** Of the history that goes into a snapshot; never more than {@link SAVED_HISTORY_BYTES}. */
+  readonly savedHistoryBytes?: number
+}
+
 type Waiter = { readonly version: number; readonly resolve: () => void }
 
 /** This node's copy of the metadata: the image, what changed lately, and who waits for a version of it. */
@@ -23,15 +32,26 @@ export class Replica implements StateMachine {
   #image = new Image()
   #keys = new IdempotencyKeys()
   #ring = new ChangeRing(0)
+  #hashes = new RecentHashes()
   #history = new History(0)
   readonly #clock: Clock
-  readonly #savedHistoryBytes: number
+  readonly #bounds: ReplicaBounds
   readonly #waiters = new Set<Waiter>()
   readonly #listeners: ((command: Command, changes: readonly Change[]) => void)[] = []
 
-  constructor(clock: Clock, savedHistoryBytes = SAVED_HISTORY_BYTES) {
+  constructor(clock: Clock, bounds: ReplicaBounds = {}) {
     this.#clock = clock
-    this.#savedHistoryBytes = Math.min(savedHistoryBytes, SAVED_HISTORY_BYTES)
+    this.#bounds = bounds
+    this.#begin(null)
+  }
+
+  /** What is known of the past of the image, which begins now. */
+  #begin(past: History | null): void {
+    const { version, stateHash } = this.#image
+    this.#ring = new ChangeRing(version, this.#bounds.ringBytes)
+    this.#hashes = new RecentHashes()
+    this.#hashes.add(version, stateHash)
+    this.#history = past ?? new History(version)
   }
 
   get image(): Image {
@@ -48,6 +68,16 @@ export class Replica implements StateMachine {
     return this.#history
   }
 
+  /** The state hashes that the image had lately. */
+  get hashes(): RecentHashes {
+    return this.#hashes
+  }
+
+  /** Who waits for a version now. */
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
   apply(index: number, type: string, data: Uint8Array): Applied {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()
     const command = decode(index, type, text)
@@ -58,6 +88,7 @@ export class Replica implements StateMachine {
     })
     if ('rejected' in applied || applied.changes.length === 0) return applied
     this.ring.add({ version: index, commandType: type, commandData: text, ...touched })
+    this.#hashes.add(index, this.#image.stateHash)
     for (const listener of this.#listeners) listener(command, applied.changes)
     this.#wake()
     return applied
@@ -82,8 +113,13 @@ export class Replica implements StateMachine {
     const { entries, from } = this.#history
     const past = { entries: [...entries], from }
     return withHistory(writeSnapshot(this.#image, this.#keys), () =>
-      saveHistory(past, this.#savedHistoryBytes),
+      saveHistory(past, Math.min(this.#bounds.savedHistoryBytes ?? SAVED_HISTORY_BYTES, SAVED_HISTORY_BYTES)),
     )
+  }
+
+  /** The pieces of the image alone, as {@link capture} gives them of the whole state. */
+  captureImage(): Iterable<Uint8Array> {
+    return writeImage(this.#image)
   }
 
   restore(): Restoration {
@@ -99,8 +135,7 @@ export class Replica implements StateMachine {
         const { image, keys } = reader.finish()
         this.#image = image
         this.#keys = keys
-        this.#ring = new ChangeRing(this.#image.version)
-        this.#history = past ?? new History(this.#image.version)
+        this.#begin(past)
         this.#wake()
       },
     }

@@ -6,6 +6,8 @@ const QUEUED_BYTES_MAX = 16 * 1024 * 1024
 
 /** Nothing leaves for so long: the other side is gone without a word. */
 const STUCK_MS = 5_000
+/** A last frame that is not taken for so long is given up. */
+const LAST_FRAME_MS = 2_000
 
 /**
  * Length-prefixed frames (u32 little-endian, then the bytes) on a socket. Everything that one turn of the event loop
@@ -26,6 +28,7 @@ export class FrameSocket {
   #flowedAt = performance.now()
   /** A longer frame from the other side ends the stream. */
   frameBytesMax = FRAME_BYTES_MAX
+  #finished = false
 
   /** `head`: bytes that arrived together with the upgrade. Frames are delivered from the next `data` event on. */
   constructor(socket: Socket, onFrame: (frame: Buffer) => void, onClose: (reason: string) => void) {
@@ -84,7 +87,17 @@ export class FrameSocket {
     this.#socket.destroy()
   }
 
+  /** Sends a last frame, takes none any more, and closes. */
+  finish(frame: Buffer): void {
+    this.send(frame)
+    this.#finished = true
+    this.#flush()
+    this.#socket.setTimeout(LAST_FRAME_MS, () => this.#socket.destroy())
+    this.#socket.destroySoon()
+  }
+
   #receive(chunk: Buffer): void {
+    if (this.#finished) return
     this.#received.push(chunk)
     this.#receivedBytes += chunk.length
     if (this.#receivedBytes < this.#wantedBytes) return
@@ -99,7 +112,7 @@ export class FrameSocket {
       }
       if (rest.length < 4 + length) break
       this.#onFrame(rest.subarray(4, 4 + length))
-      if (this.#socket.destroyed) return
+      if (this.#socket.destroyed || this.#finished) return
       rest = rest.subarray(4 + length)
     }
     this.#received = rest.length === 0 ? [] : [rest]

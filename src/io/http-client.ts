@@ -42,6 +42,24 @@ export class HttpClient {
     return { status: response.statusCode, headers: response.headers, body: parse(text) }
   }
 
+  /**
+   * The body of an answer of any length, as it arrives. Throws on any status but 200, with what the answer says, and when
+   * nothing arrives for `idleMs`. Who stops reading closes the connection.
+   */
+  async *stream({ url, idleMs }: { url: string; idleMs: number }): AsyncGenerator<Buffer> {
+    const { statusCode, body } = await request(url, {
+      method: 'GET',
+      dispatcher: this.#agent,
+      headersTimeout: idleMs,
+      bodyTimeout: idleMs,
+    })
+    if (statusCode !== 200) {
+      const { error } = (parse(await body.text()) ?? {}) as { error?: { message?: unknown } }
+      throw new Error(typeof error?.message === 'string' ? error.message : `status ${statusCode}`)
+    }
+    for await (const chunk of body) yield chunk as Buffer
+  }
+
   close(): Promise<void> {
     return this.#agent.destroy()
   }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { ClusterKey } from './cluster-key.ts'
 import { FRAME_BYTES_MAX, FrameSocket } from './frame-socket.ts'
 import type { Connection, ConnectionEvents, Network, Target } from './network.ts'
+import { refusalOf, refuse } from './upgrade-refusal.ts'
 
 export const STREAM_PROTOCOL = 'dmq-raft'
 export const STREAM_PATH = '/api/v1/raft/stream'
@@ -149,24 +150,6 @@ function rangeOf({ oldest, newest }: Protocols): string {
 type Ends = { readonly from: number; readonly to: number; readonly dialerNonce: string }
 type Offer = Ends & { readonly protocols: Protocols }
 
-const REFUSAL_BYTES_MAX = 4096
-
-/** What the other side said when it would not upgrade. */
-async function refusalOf(response: IncomingMessage): Promise<string> {
-  const status = `refused with status ${response.statusCode}`
-  let body = ''
-  try {
-    for await (const chunk of response.setEncoding('utf8')) {
-      body += chunk
-      if (body.length > REFUSAL_BYTES_MAX) break
-    }
-    const { error } = JSON.parse(body) as { error?: { message?: unknown } }
-    return typeof error?.message === 'string' ? `${status}: ${error.message}` : status
-  } catch {
-    return status
-  }
-}
-
 function parts(
   side: 'dialer' | 'acceptor',
   { from, to, dialerNonce }: Ends,
@@ -190,17 +173,6 @@ function requestHeaders({ from, to, dialerNonce }: Ends, { oldest, newest }: Pro
 }
 
 const UPGRADE_EXPECTED = `a stream needs the headers "Upgrade: ${STREAM_PROTOCOL}", "DMQ-Node: <from> <to>" and "DMQ-Nonce"`
-
-/** In the form in which the REST API tells of errors. */
-function refuse(socket: Socket, message: string): void {
-  const body = JSON.stringify({ error: { code: 'INVALID_REQUEST', message } })
-  socket.on('error', () => {})
-  socket.end(
-    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n' +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  )
-}
 
 function endsOf({ headers }: IncomingMessage): Offer | null {
   const nodes = /^(\d{1,10}) (\d{1,10})$/.exec(String(headers['dmq-node'] ?? ''))

@@ -32,9 +32,17 @@ const TOPICS_PER_PIECE = 256
 const NAMES_PER_PIECE = 4096
 const KEYS_PER_PIECE = 512
 
-/** The pieces of the state as it is now, whatever becomes of it; each is made when it is pulled. One at a time. */
+/**
+ * The pieces of the state as it is now, whatever becomes of it; each is made when it is pulled. Several may be written at
+ * once. What is begun must be read to its end or returned: until then, pages that change are copied.
+ */
 export function writeSnapshot(image: Image, keys: IdempotencyKeys): Iterable<Uint8Array> {
   return released(image, image.capture(), keys.capture())
+}
+
+/** The same without the results of keyed requests: all that a storage node needs. */
+export function writeImage(image: Image): Iterable<Uint8Array> {
+  return released(image, image.capture(), [])
 }
 
 function* released(

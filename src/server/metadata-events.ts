@@ -162,5 +162,20 @@ export function controllerStory(log: Log): ControllerEvents {
         `brings metadata to broker ${event.brokerId} again, version ${event.version}`,
         event,
       ),
+    diverged: event =>
+      log(
+        'error',
+        'sync.diverged',
+        `${event.kind} node ${event.nodeId} disagrees: at version ${event.version} it has state hash ${event.stateHash}, ` +
+          `this controller has ${event.expected}. ${event.kind === 'storage' ? 'It is told to fetch the whole metadata.' : 'Stop it, keep a copy of its data directory, and add it anew.'}`,
+        event,
+      ),
+    metadataBehind: event =>
+      log(
+        'warn',
+        'sync.behind',
+        `metadata node ${event.nodeId} has version ${event.version}; the controller had ${event.expected} a heartbeat ago`,
+        event,
+      ),
   }
 }

@@ -26,6 +26,8 @@ export type MetadataNodeOptions = {
   /** Where the other metadata nodes are, as the configuration file says it. */
   readonly targets: readonly Target[]
   readonly segmentBytes?: number
+  /** Of the newest commands, kept for who asks what changed. */
+  readonly changeRingBytes?: number
   /** Proposals are refused while less is free on the disk. */
   readonly freeBytesMin: number
   /** Of a log that is kept elsewhere than in segments. */
@@ -63,8 +65,12 @@ export class MetadataNode {
   ): Promise<MetadataNode> {
     const log = await (options.openLog?.() ?? openSegments(options, world, events))
     const store = new SnapshotStore(world.disk, join(options.folder, 'snapshots'))
-    // So little of what is between two snapshots that the history never decides when the next one is due.
-    const replica = new Replica(world.clock, options.raft.snapshotBytesMin / 4)
+    const { snapshotBytesMin } = options.raft
+    const replica = new Replica(world.clock, {
+      // So little of what is between two snapshots that the history never decides when the next one is due.
+      savedHistoryBytes: snapshotBytesMin / 4,
+      ...(options.changeRingBytes === undefined ? {} : { ringBytes: options.changeRingBytes }),
+    })
     const { restored, damaged } = await restore(log, store, replica, options.raft.tailBytesMax)
     for (const reason of damaged) events.snapshotDamaged(reason)
     return new MetadataNode(options, world, events, { log, store, replica, restored })

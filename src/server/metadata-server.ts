@@ -3,19 +3,24 @@ import { join } from 'node:path'
 import { listen } from '../api/app.ts'
 import { metadataApi } from '../api/metadata-api.ts'
 import { RequestMeasures } from '../api/request-measures.ts'
+import { SessionDoors } from '../api/session-doors.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
 import { PROTOCOL } from '../consensus/message-codec.ts'
 import type { SnapshotOptions } from '../consensus/snapshots.ts'
+import { BrokerLinks } from '../controller/broker-links.ts'
 import { Controller } from '../controller/controller.ts'
+import { MetadataHeartbeats } from '../controller/metadata-heartbeats.ts'
 import type { FrameSocket } from '../io/frame-socket.ts'
 import { HttpClient } from '../io/http-client.ts'
 import { nodeClock } from '../io/node-clock.ts'
 import { nodeDisk } from '../io/node-disk.ts'
 import { type Accepted, NodeNetwork, STREAM_PATH } from '../io/node-network.ts'
 import { nodeRandom } from '../io/node-random.ts'
+import { SESSION_PATH } from '../io/session-network.ts'
 import { LockFile } from '../log/lock-file.ts'
 import type { RaftOptions } from '../raft/options.ts'
 import { type Configuration, membersOf } from '../raft/voters.ts'
+import { BrokerSessions } from './broker-sessions.ts'
 import { requireClusterKey } from './cluster-key.ts'
 import { type Identity, openIdentity } from './identity.ts'
 import { logStore } from './log-store.ts'
@@ -66,13 +71,21 @@ export async function startMetadataServer(
   const openLog = logStore(options.logStore!, folder, identity.directoryUuid)
   const raft = raftOptions(options, services, self.id, identity)
   const node: MetadataNode = await MetadataNode.open(
-    { raft, folder, targets, freeBytesMin: options.freeBytesMin!, ...(openLog === null ? {} : { openLog }) },
+    {
+      raft,
+      folder,
+      targets,
+      freeBytesMin: options.freeBytesMin!,
+      changeRingBytes: options.changeRingBytes!,
+      ...(openLog === null ? {} : { openLog }),
+    },
     { disk: nodeDisk, clock: nodeClock, network },
     {
       ...peerStory(log),
       changed(leadership) {
         tellLeadership(leadership)
         leaderships.changed(leadership)
+        sessions.leadershipChanged(leadership)
         controller.leadershipChanged(leadership)
         mirror?.leadershipChanged(leadership)
       },
@@ -86,6 +99,9 @@ export async function startMetadataServer(
   )
   const { consensus, replica } = node
   const url = self.url
+  const links = new BrokerLinks()
+  const doors = new SessionDoors()
+  const sessions = new BrokerSessions({ key, links, doors, consensus, replica, log })
   const controller = new Controller(
     {
       nodeId: self.id,
@@ -93,7 +109,16 @@ export async function startMetadataServer(
       sessionTimeoutMs: options.sessionTimeoutMs!,
       leaderBalanceDelayMs: options.leaderBalanceDelayMs!,
     },
-    { consensus, replica, clock: nodeClock, random: nodeRandom, key, http, events: controllerStory(log) },
+    {
+      consensus,
+      replica,
+      clock: nodeClock,
+      random: nodeRandom,
+      key,
+      http,
+      links,
+      events: controllerStory(log),
+    },
   )
   const mirror = buildMirror?.({ consensus, replica })
   const configured = new Map(services.metadata.map(service => [service.id, service.url]))
@@ -107,6 +132,8 @@ export async function startMetadataServer(
     clock: nodeClock,
     key,
     http,
+    doors,
+    links,
     urlOf,
     timeoutMs: WRITE_TIMEOUT_MS,
     oldestProtocol: () => node.oldestProtocol,
@@ -131,7 +158,9 @@ export async function startMetadataServer(
       log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
   })
   const streams = new Set<FrameSocket>()
+  const heartbeats = new MetadataHeartbeats({ ...context, leadership: () => consensus.leadership })
   app.server.on('upgrade', (request, socket, head) => {
+    if (request.url === SESSION_PATH) return sessions.accept(request, socket as Socket, head)
     if (request.url !== STREAM_PATH)
       return void socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     const events = {
@@ -152,12 +181,16 @@ export async function startMetadataServer(
     version: VERSION,
   })
 
+  heartbeats.start()
+
   return {
     async stop() {
+      heartbeats.stop()
       // The next controller is at work before this one goes: nobody waits for an election timeout.
       await consensus.handOver(HAND_OVER_TIMEOUT_MS)
       controller.stop()
       await mirror?.stop()
+      links.closeAll('the metadata node is stopping')
       node.stop()
       for (const stream of streams) stream.close()
       await app.close()

@@ -124,6 +124,13 @@ export const OPTIONS = {
     'a metadata snapshot is due after so many bytes of log, or a quarter of the last snapshot if that is more',
     { min: 4_096, max: 2 ** 40, default: 16 * 1024 * 1024 },
   ),
+  changeRingBytes: spec(
+    'metadata.change-ring-bytes',
+    'change-ring-bytes',
+    'integer',
+    'so much of the newest changes a metadata node keeps for nodes that were away; who missed more reads the whole metadata',
+    { min: 1_024, max: 2 ** 32, default: 16 * 1024 * 1024 },
+  ),
   electionTimeoutMs: spec(
     'kraft.raft.election-timeout-ms',
     'election-timeout-ms',

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { listen } from '../api/app.ts'
 import { RequestMeasures } from '../api/request-measures.ts'
+import { SessionDoors } from '../api/session-doors.ts'
 import { storageApi } from '../api/storage-api.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
 import { StorageNode } from '../broker/broker.ts'
@@ -10,6 +11,7 @@ import { HttpClient } from '../io/http-client.ts'
 import { nodeClock } from '../io/node-clock.ts'
 import { nodeDisk } from '../io/node-disk.ts'
 import { nodeRandom } from '../io/node-random.ts'
+import { SessionNetwork } from '../io/session-network.ts'
 import { LockFile } from '../log/lock-file.ts'
 import { CleanStop } from './clean-stop.ts'
 import { requireClusterKey } from './cluster-key.ts'
@@ -45,6 +47,7 @@ export async function startStorageServer(options: Options): Promise<Server> {
   const cleanStop = new CleanStop(nodeDisk, folder)
 
   const http = new HttpClient()
+  const doors = new SessionDoors()
   const port = options.port ?? self.port
   const broker = new StorageNode(
     {
@@ -56,12 +59,20 @@ export async function startStorageServer(options: Options): Promise<Server> {
       previousBrokerEpoch: cleanStop.takeEpoch(),
       pairedMetadataServiceId: self.pairedId,
       heartbeatIntervalMs: options.heartbeatMs!,
+      folder,
     },
-    { client: new MetadataClient(services.metadata, http), clock: nodeClock, events: brokerStory(log) },
+    {
+      client: new MetadataClient(services.metadata, http),
+      dialer: new SessionNetwork(key),
+      respond: (name, body) => doors.answer(name, body, null),
+      disk: nodeDisk,
+      clock: nodeClock,
+      events: brokerStory(log),
+    },
   )
   const requests = new RequestMeasures()
   const app = await storageApi(
-    { broker, key, clock: nodeClock },
+    { broker, key, clock: nodeClock, doors },
     {
       version: VERSION,
       requests,
@@ -70,6 +81,7 @@ export async function startStorageServer(options: Options): Promise<Server> {
         log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
     },
   )
+  await broker.load()
   await listen(app, options.host ?? self.host, port)
   log('info', 'started', `serves at ${self.url}; data in ${folder}`, {
     url: self.url,
@@ -118,6 +130,19 @@ function brokerStory(log: Log): BrokerEvents {
     status: event =>
       log('info', event.status === 'ONLINE' ? 'broker.online' : 'brokerLost', `is ${event.status}`, event),
     metadata: event => log('debug', 'sync', `has metadata version ${event.version} by ${event.by}`, event),
+    paired: event =>
+      log('info', 'sync.paired', `pulls metadata from metadata node ${event.metadataServiceId} first`, event),
+    diverged: event =>
+      log(
+        'error',
+        'sync.diverged',
+        `the metadata here is not what the cluster has at version ${event.version}: it is fetched anew as a whole`,
+        event,
+      ),
+    copyDamaged: event =>
+      log('warn', 'sync.damaged', `the copy of the metadata is thrown away: ${event.reason}`, event),
+    copyNotSaved: event =>
+      log('warn', 'sync.unsaved', `the copy of the metadata is not written: ${event.reason}`, event),
     metadataRefused: event => log('warn', 'sync.failed', `cannot pull metadata from ${event.reason}`, event),
   }
 }

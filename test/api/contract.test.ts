@@ -734,7 +734,7 @@ test('the changes since a version lead from what was there to what is there', as
     'GET',
     `/sync?since=${full.version}&recoveryEpoch=${recoveryEpoch + 1}&waitMs=60000`,
   )
-  assert.deepEqual([other.body.snapshot, other.body.changes], ['/api/v1/metadata/sync', undefined])
+  assert.deepEqual([other.body.snapshot, other.body.changes], ['/api/v1/metadata/sync/snapshot', undefined])
   assert.equal((await write('DELETE', '/brokers/43')).status, 204)
 })
 
@@ -909,6 +909,12 @@ const BUILT = [
   'GET /api/v1/metadata/explain/partition/{topic}/{id}',
   'GET /api/v1/metadata/explain/broker/{brokerId}',
   'POST /api/v1/metadata/plan',
+  'GET /api/v1/metadata/sync/snapshot',
+  'GET /api/v1/metadata/sync/status',
+  'GET /api/v1/metadata/sync/consistency',
+  'POST /api/v1/metadata/sync',
+  'POST /api/v1/metadata/heartbeat',
+  'POST /api/v1/metadata/storage-heartbeat',
   'POST /api/v1/raft/vote',
   'POST /api/v1/raft/append',
   'GET /api/v1/raft/status',
@@ -991,9 +997,12 @@ test('a storage node tells of itself, its metadata and its partitions', async ()
     'host',
     'incarnationId',
     'metadataVersion',
+    'pairedMetadataServiceId',
     'partitions',
     'port',
     'rack',
+    'savedMetadataVersion',
+    'session',
     'stateHash',
     'status',
   ]

@@ -41,8 +41,10 @@ export async function send(
     ...(body === undefined ? {} : { body: body as string }),
     signal: AbortSignal.timeout(15_000),
   })
+  const isBytes = response.headers.get('content-type') === 'application/octet-stream'
   const text = await response.text()
-  return { status: response.status, body: text === '' ? null : JSON.parse(text), headers: response.headers }
+  const answered = text === '' || isBytes ? null : JSON.parse(text)
+  return { status: response.status, body: answered, headers: response.headers }
 }
 
 /** A request with a proof of the cluster key: over what is sent, unless `proved` says something else. */

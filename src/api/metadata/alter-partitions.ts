@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Write } from '../../controller/proposer.ts'
 import { membersOf } from '../../metadata/replication.ts'
 import { AlterPartitionsAnswer, AlterPartitionsBody, WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
@@ -12,22 +13,25 @@ export function alterPartitions(app: FastifyInstance, context: Context): void {
     response: { 200: AlterPartitionsAnswer },
   }
   type Route = { Body: AlterPartitionsBody; Querystring: WriteQuery }
-  app.post<Route>('/partitions/alter', { schema }, async (request, reply) => {
-    const { brokerId, brokerEpoch, changes } = request.body
-    const results = await context.controller.reign.isrs.alter(
-      brokerId,
-      brokerEpoch,
-      changes.map(known),
-      writeOf(request, reply, context),
-    )
-    return {
-      results: changes.map(({ topic, partition }, i) => ({
-        topic,
-        partition,
-        ...resultOf(context, topic, partition, results[i]),
-      })),
-    }
-  })
+  app.post<Route>('/partitions/alter', { schema }, (request, reply) =>
+    alter(context, request.body, writeOf(request, reply, context)),
+  )
+  context.doors.add<AlterPartitionsBody>('alterPartitions', AlterPartitionsBody, body =>
+    alter(context, body, { timeoutMs: context.timeoutMs }),
+  )
+}
+
+async function alter(context: Context, body: AlterPartitionsBody, write: Write) {
+  const { brokerId, brokerEpoch, changes } = body
+  const { isrs } = context.controller.reign
+  const results = await isrs.alter(brokerId, brokerEpoch, changes.map(known), write)
+  return {
+    results: changes.map(({ topic, partition }, i) => ({
+      topic,
+      partition,
+      ...resultOf(context, topic, partition, results[i]),
+    })),
+  }
 }
 
 /** Nodes may send more than this release knows; only what it knows goes into the log. */

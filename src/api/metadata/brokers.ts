@@ -65,6 +65,7 @@ function register(app: FastifyInstance, context: Context): void {
     { schema },
     async (request, reply) => {
       const { body } = request
+      assertSameCluster(context, body)
       const fresh = await context.controller.reign.brokers.register(
         registrationOf(body),
         body.previousBrokerEpoch ?? null,
@@ -72,6 +73,17 @@ function register(app: FastifyInstance, context: Context): void {
       )
       return reply.status(fresh ? 201 : 200).send(knownBroker(context, body.brokerId))
     },
+  )
+}
+
+/** What a storage node holds of another cluster must not be mixed with this one. */
+function assertSameCluster({ consensus }: Context, { brokerId, clusterId }: RegisterBrokerBody): void {
+  const ours = consensus.status().clusterId
+  if (clusterId === undefined || ours === null || clusterId === ours) return
+  throw new DmqError(
+    'CLUSTER_ID_MISMATCH',
+    `broker ${brokerId} holds data of cluster ${clusterId}, this is cluster ${ours}. ` +
+      'Start it with the services.json of its own cluster, or with an empty data directory.',
   )
 }
 

@@ -20,25 +20,31 @@ export function heartbeat(app: FastifyInstance, context: Context): void {
           `the path names broker ${params.brokerId}, the body broker ${body.brokerId}`,
         )
       }
-      const { controller } = context
-      const { broker, mayStop, expandIsr } = await controller.heartbeats.of(async () => {
-        const { brokers, isrs } = controller.reign
-        const verdict = await brokers.heartbeat(params.brokerId, body)
-        return { ...verdict, expandIsr: isrs.hintsFor(params.brokerId) }
-      })
-      const { version } = context.replica.image
-      return {
-        ack: true,
-        currentVersion: version,
-        controllerTerm: context.consensus.leadership.term,
-        timestamp: context.clock.epoch(),
-        brokerStatus: broker.status,
-        instructions: [
-          ...(mayStop ? ['SHUT_DOWN'] : []),
-          ...(body.metadataVersion < version ? ['PULL_METADATA'] : []),
-        ],
-        expandIsr,
-      }
+      return beat(context, body)
     },
   )
+  context.doors.add<HeartbeatBody>('heartbeat', HeartbeatBody, body => beat(context, body))
+}
+
+async function beat(context: Context, body: HeartbeatBody) {
+  const { brokerId, metadataVersion, stateHash } = body
+  const { controller } = context
+  const { broker, mayStop, expandIsr } = await controller.heartbeats.of(async () => {
+    const { brokers, isrs } = controller.reign
+    const verdict = await brokers.heartbeat(brokerId, body)
+    return { ...verdict, expandIsr: isrs.hintsFor(brokerId) }
+  })
+  const { publisher } = controller.reign
+  const agrees = stateHash === undefined || publisher.reported(brokerId, metadataVersion, stateHash)
+  const { version } = context.replica.image
+  const behind = metadataVersion < version ? ['PULL_METADATA'] : []
+  return {
+    ack: true,
+    currentVersion: version,
+    controllerTerm: context.consensus.leadership.term,
+    timestamp: context.clock.epoch(),
+    brokerStatus: broker.status,
+    instructions: [...(mayStop ? ['SHUT_DOWN'] : []), ...(agrees ? behind : ['PULL_SNAPSHOT'])],
+    expandIsr,
+  }
 }

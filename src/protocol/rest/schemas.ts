@@ -86,6 +86,7 @@ export const RegisterBrokerBody = Type.Object(
     incarnationId: Type.Optional(Text(64)),
     previousBrokerEpoch: Type.Optional(Version),
     pairedMetadataServiceId: Type.Optional(Id),
+    clusterId: Type.Optional(Text(64)),
   },
   closed,
 )
@@ -97,6 +98,7 @@ export const HeartbeatBody = Type.Object(
     timestamp: Time,
     metadataVersion: Version,
     brokerEpoch: Type.Optional(Version),
+    stateHash: Type.Optional(Text(64)),
     wantFence: Type.Optional(Type.Boolean()),
     wantShutdown: Type.Optional(Type.Boolean()),
     resources: Type.Optional(Resources),
@@ -150,6 +152,7 @@ export const StorageUpdateBody = Type.Object(
     ),
     changes: Type.Optional(Type.Array(Type.Unknown())),
     snapshot: Type.Optional(Type.Unknown()),
+    repair: Type.Optional(Type.Object({ version: Version, stateHash: Type.String() }, open)),
   },
   open,
 )
@@ -197,20 +200,6 @@ export type ListBrokersQuery = Static<typeof ListBrokersQuery>
 
 export const UnregisterQuery = Type.Object({ ...wait, force: Type.Optional(Type.Boolean()) }, closed)
 export type UnregisterQuery = Static<typeof UnregisterQuery>
-
-export const SyncQuery = Type.Object(
-  {
-    ...read,
-    since: Type.Optional(Version),
-    sinceVersion: Type.Optional(Version),
-    waitMs: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 60_000, description: 'long poll: wait so long for a change' }),
-    ),
-    recoveryEpoch: Type.Optional(Version),
-  },
-  closed,
-)
-export type SyncQuery = Static<typeof SyncQuery>
 
 const TopicNameParam = Type.String({ minLength: 1, maxLength: 1_000 })
 export const TopicParams = Type.Object({ name: TopicNameParam })

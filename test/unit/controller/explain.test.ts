@@ -174,7 +174,9 @@ test('what one large loss did to a partition that it does not keep is found by i
 })
 
 test('without a history only the times of the image are told', () => {
-  const told = new Told(new Replica(new FakeClock(), 0)).withBrokers(1).withTopic('orders', [[1]])
+  const told = new Told(new Replica(new FakeClock(), { savedHistoryBytes: 0 }))
+    .withBrokers(1)
+    .withTopic('orders', [[1]])
   const lost = told.lose(1)
   const bare = new Replica(new FakeClock())
   const restoration = bare.restore()

@@ -230,7 +230,14 @@ test('a node that starts from a snapshot knows what came before it', () => {
 })
 
 test('a snapshot holds as much of the history as it may, the newest first', () => {
-  const told = new Told(new Replica(new FakeClock(), 600)).withBrokers(1, 2, 3, 4, 5, 6)
+  const told = new Told(new Replica(new FakeClock(), { savedHistoryBytes: 600 })).withBrokers(
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+  )
   const replica = new Replica(new FakeClock())
   copy(told.replica, replica)
   const { entries, from } = replica.history
@@ -238,7 +245,7 @@ test('a snapshot holds as much of the history as it may, the newest first', () =
   assert.deepEqual(entries, told.replica.history.entries.slice(-entries.length))
   assert.equal(from, 6 - entries.length)
   const none = new Replica(new FakeClock())
-  copy(new Told(new Replica(new FakeClock(), 0)).withBrokers(1, 2).replica, none)
+  copy(new Told(new Replica(new FakeClock(), { savedHistoryBytes: 0 })).withBrokers(1, 2).replica, none)
   assert.deepEqual([none.history.entries, none.history.from], [[], 2])
 })
 
