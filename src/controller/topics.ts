@@ -1,7 +1,8 @@
 import { DmqError } from '../base/errors.ts'
 import type { Random } from '../io/random.ts'
 import { PARTITIONS_PER_REQUEST_MAX } from '../metadata/commands/create-topic.ts'
-import { placeRoundRobin } from './placement.ts'
+import { brokerLoads } from './placement/image-view.ts'
+import { placePartitions } from './placement/place-partitions.ts'
 import type { Intent, Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
@@ -93,9 +94,10 @@ export class Topics {
     return { type: 'CreatePartitionsCommand', topicName, from, assignments: lists }
   }
 
-  /** Each placement begins where the partitions so far leave off, so that many small topics spread like one large. */
+  /** How many partitions there are decides between equals: it is the same on every node, and other with every topic. */
   #place(partitions: number, replicationFactor: number): number[][] {
     const { image } = this.#parts.replica
-    return placeRoundRobin(image.brokers(), { partitions, replicationFactor, start: image.partitionCount })
+    const request = { partitions, replicationFactor, seed: image.partitionCount }
+    return placePartitions({ brokers: brokerLoads(image) }, request)
   }
 }

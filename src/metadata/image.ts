@@ -7,7 +7,9 @@ import {
   type Partition,
   type PartitionHealth,
   PartitionTable,
+  type ReplicaColumn,
 } from './partition-table.ts'
+import type { CapturedLists } from './replica-lists.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
 
@@ -154,6 +156,16 @@ export class Image implements WritableImage {
 
   replicaCounts(): Map<number, { leaders: number; replicas: number }> {
     return this.#partitions.counts()
+  }
+
+  /** Every replica list, with how many partitions have it. */
+  replicaLists(): CapturedLists {
+    return this.#partitions.replicaLists()
+  }
+
+  /** The replicas of each row as they are now: a copy, which stays while the image goes on changing. */
+  captureReplicas(): ReplicaColumn {
+    return this.#partitions.captureReplicas()
   }
 
   // Writing.

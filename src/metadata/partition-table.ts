@@ -174,6 +174,25 @@ export class PartitionTable {
     return rows
   }
 
+  /** Every replica list, with how many partitions have it. */
+  replicaLists(): CapturedLists {
+    return this.#lists.capture()
+  }
+
+  /** The replica lists of all rows as they are now: a copy, which stays while the table goes on changing. */
+  captureReplicas(): ReplicaColumn {
+    const column = new Int32Array(this.#pages.length * PAGE_ROWS)
+    for (const [number, { ints }] of this.#pages.entries()) column.set(ints.replicas, number * PAGE_ROWS)
+    const lists = this.#lists.all()
+    return {
+      at: row => lists[column[row]!]!,
+      rowsWith: brokerId => {
+        const has = Uint8Array.from(lists, list => (list.includes(brokerId) ? 1 : 0))
+        return row => has[column[row]!] === 1
+      },
+    }
+  }
+
   /** Leader and replica counts of every broker that has any. */
   counts(): Map<number, { leaders: number; replicas: number }> {
     const counts = new Map<number, { leaders: number; replicas: number }>()
@@ -289,6 +308,12 @@ export class PartitionTable {
     this.#pages[pageOf(row)]!.topicIds[rowInPage(row)] = topicId
     this.#assertHeld(row)
   }
+}
+
+export type ReplicaColumn = {
+  readonly at: (row: number) => readonly number[]
+  /** Whether a row has a replica on the broker. */
+  readonly rowsWith: (brokerId: number) => (row: number) => boolean
 }
 
 export type CapturedTable = {

@@ -47,6 +47,11 @@ export class ReplicaLists {
     return lists
   }
 
+  /** By id, as they are now. */
+  all(): readonly (readonly number[])[] {
+    return [...this.#lists]
+  }
+
   at(id: number): readonly number[] {
     return this.#lists[id]!
   }

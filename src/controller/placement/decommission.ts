@@ -1,0 +1,57 @@
+import { type Obstacle, Replacements, reassigning } from './replacement.ts'
+import type { PlacementView } from './view.ts'
+
+export type ReplicaMove = {
+  readonly topic: string
+  readonly partition: number
+  readonly from: readonly number[]
+  readonly to: readonly number[]
+}
+
+export type StuckReplica = { readonly topic: string; readonly partition: number; readonly obstacle: Obstacle }
+
+export type DecommissionPlan = {
+  /** At most as many as were asked for. */
+  readonly moves: readonly ReplicaMove[]
+  /** Replicas that cannot be moved now, at most as many again: of those that were looked at to find the moves. */
+  readonly stuck: readonly StuckReplica[]
+  /** All of those. */
+  readonly stuckCount: number
+  /** Replicas that are on their way already. */
+  readonly moving: number
+  /** All replicas that are still on the broker. */
+  readonly left: number
+}
+
+/** How the replicas of a broker get away from it, `limit` at a time, topic by topic. */
+export function planDecommission(view: PlacementView, brokerId: number, limit: number): DecommissionPlan {
+  const replacements = new Replacements({ brokers: withoutNewReplicas(view, brokerId) })
+  const moves: ReplicaMove[] = []
+  const stuck: StuckReplica[] = []
+  let [stuckCount, moving, left] = [0, 0, 0]
+  for (const { topic, partition, row } of replicasOn(view, brokerId)) {
+    left += 1
+    const from = view.replicas(row)
+    if (!from.includes(brokerId)) moving += 1
+    else if (moves.length < limit || view.isReassigning(row)) {
+      const found = view.isReassigning(row) ? reassigning(from) : replacements.replace(from, brokerId)
+      if ('replicas' in found) moves.push({ topic, partition, from, to: found.replicas })
+      else if (++stuckCount <= limit) stuck.push({ topic, partition, obstacle: found.obstacle })
+    }
+  }
+  return { moves, stuck, stuckCount, moving, left }
+}
+
+/** Whoever leaves takes nothing, even before it is known to drain. */
+function withoutNewReplicas({ brokers }: PlacementView, leaving: number): PlacementView['brokers'] {
+  return brokers.map(broker =>
+    broker.brokerId === leaving ? { ...broker, unavailable: broker.unavailable ?? 'DRAINING' } : broker,
+  )
+}
+
+function* replicasOn(view: PlacementView, brokerId: number) {
+  const isHeld = view.holds(brokerId)
+  for (const { name, rows } of view.topics)
+    for (let partition = 0; partition < rows.length; partition++)
+      if (isHeld(rows[partition]!)) yield { topic: name, partition, row: rows[partition]! }
+}

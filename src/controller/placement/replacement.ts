@@ -1,0 +1,136 @@
+import { rackNumbers } from './racks.ts'
+import { type BrokerLoad, type PlacementView, unavailableText } from './view.ts'
+
+/** Why no broker can take a replica over. */
+export type Obstacle = {
+  readonly code: 'NOT_A_REPLICA' | 'REASSIGNING' | 'NO_BROKER_AVAILABLE' | 'TOO_FEW_BROKERS' | 'NO_OTHER_RACK'
+  readonly text: string
+}
+
+/** A replica list in which another broker stands where the leaving one stood; or why there is none. */
+export type Replacement =
+  | { readonly replicas: readonly number[]; readonly brokerId: number }
+  | { readonly obstacle: Obstacle }
+
+export type ReplacementRules = {
+  /** Rather no replacement than one that puts the partition into fewer racks than it could be in without it. */
+  readonly keepRacks?: boolean
+}
+
+/**
+ * Finds brokers that take replicas over, one after the other: each takes a replica of the broker that is to be left, and
+ * counts as holding it from then on, so that the next goes elsewhere.
+ */
+export class Replacements {
+  readonly #brokers: readonly BrokerLoad[]
+  readonly #numbers: ReadonlyMap<number, number>
+  readonly #racks: Int32Array
+  readonly #takers: readonly number[]
+  readonly #replicas: Int32Array
+  readonly #leaders: Int32Array
+
+  constructor({ brokers }: Pick<PlacementView, 'brokers'>) {
+    this.#brokers = brokers
+    this.#numbers = new Map(brokers.map((broker, number) => [broker.brokerId, number]))
+    this.#racks = rackNumbers(brokers)
+    this.#takers = [...brokers.keys()].filter(number => brokers[number]!.unavailable === null)
+    this.#replicas = Int32Array.from(brokers, broker => broker.replicas)
+    this.#leaders = Int32Array.from(brokers, broker => broker.leaders)
+  }
+
+  /** The replacement is the one that leaves the fewest replicas in one rack; of these, the one that holds least. */
+  replace(replicas: readonly number[], leaving: number, rules: ReplacementRules = {}): Replacement {
+    const position = replicas.indexOf(leaving)
+    if (position < 0) return obstacle('NOT_A_REPLICA', `broker ${leaving} holds no replica of it`)
+    const others = replicas.filter(brokerId => brokerId !== leaving)
+    const candidates = this.#takers.filter(number => !replicas.includes(this.#brokers[number]!.brokerId))
+    if (candidates.length === 0) return this.#noCandidate(others, leaving)
+    const inRack = this.#countByRack(others)
+    const crowd = (number: number): number => inRack.get(this.#racks[number]!) ?? 0
+    const best = candidates.reduce((a, b) =>
+      (crowd(a) - crowd(b) || this.#compareLoads(a, b, position)) <= 0 ? a : b,
+    )
+    const rack = this.#rackOf(leaving)
+    const before = (rack === undefined ? 0 : (inRack.get(rack) ?? 0)) + 1
+    if (rules.keepRacks === true && crowd(best) + 1 > before) return this.#noRack(others)
+    this.#take(best, leaving, position)
+    const { brokerId } = this.#brokers[best]!
+    return { replicas: replicas.map(id => (id === leaving ? brokerId : id)), brokerId }
+  }
+
+  #take(number: number, leaving: number, position: number): void {
+    const from = this.#numbers.get(leaving)
+    this.#replicas[number]! += 1
+    if (from !== undefined) this.#replicas[from]! -= 1
+    if (position > 0) return
+    this.#leaders[number]! += 1
+    if (from !== undefined) this.#leaders[from]! -= 1
+  }
+
+  #compareLoads(a: number, b: number, position: number): number {
+    const level = (of: Int32Array, number: number): number =>
+      (of[number]! + 1) / this.#brokers[number]!.weight
+    const byReplicas = level(this.#replicas, a) - level(this.#replicas, b)
+    if (byReplicas !== 0 || position > 0) return byReplicas
+    return level(this.#leaders, a) - level(this.#leaders, b)
+  }
+
+  #countByRack(replicas: readonly number[]): Map<number, number> {
+    const counts = new Map<number, number>()
+    for (const brokerId of replicas) {
+      const rack = this.#rackOf(brokerId)
+      if (rack !== undefined) counts.set(rack, (counts.get(rack) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  #rackOf(brokerId: number): number | undefined {
+    const number = this.#numbers.get(brokerId)
+    return number === undefined ? undefined : this.#racks[number]
+  }
+
+  #noCandidate(others: readonly number[], leaving: number): Replacement {
+    const available = this.#takers.map(number => this.#brokers[number]!.brokerId).filter(id => id !== leaving)
+    const unavailable = unavailableText(this.#brokers.filter(({ brokerId }) => brokerId !== leaving))
+    const rest = unavailable === '' ? '' : ` (${unavailable})`
+    if (available.length === 0) {
+      const text = `no broker but ${leaving} takes new replicas${rest}. Start another broker.`
+      return obstacle('NO_BROKER_AVAILABLE', text)
+    }
+    const needed = others.length + 1
+    return obstacle(
+      'TOO_FEW_BROKERS',
+      `its ${needed} replicas need ${needed} brokers; without ${leaving}, all that take new replicas ` +
+        `(${available.join(', ')}) hold one already${rest}. Start another broker, or give the topic fewer replicas.`,
+    )
+  }
+
+  #noRack(others: readonly number[]): Replacement {
+    const racks = others.map(brokerId => this.#brokers[this.#numbers.get(brokerId)!]?.rack ?? 'none')
+    return obstacle(
+      'NO_OTHER_RACK',
+      `every broker that takes new replicas is in a rack that holds another of its replicas (${racks.join(', ')}). ` +
+        'Start a broker in another rack.',
+    )
+  }
+}
+
+/** Which broker takes over the replica of a partition that must leave a broker. */
+export function replacementFor(
+  view: PlacementView,
+  row: number,
+  leaving: number,
+  rules: ReplacementRules = {},
+): Replacement {
+  if (view.isReassigning(row)) return reassigning(view.replicas(row))
+  return new Replacements(view).replace(view.replicas(row), leaving, rules)
+}
+
+export function reassigning(target: readonly number[]): { readonly obstacle: Obstacle } {
+  const text = `it is being reassigned to ${target.join(', ')}. It is planned when that is done or cancelled.`
+  return obstacle('REASSIGNING', text)
+}
+
+function obstacle(code: Obstacle['code'], text: string): { readonly obstacle: Obstacle } {
+  return { obstacle: { code, text } }
+}
