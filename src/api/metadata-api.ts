@@ -19,6 +19,7 @@ import { isrStatusBatch } from './metadata/isr-status-batch.ts'
 import { partitions } from './metadata/partitions.ts'
 import { plan } from './metadata/plan.ts'
 import { reassignments } from './metadata/reassignments.ts'
+import { rebalance } from './metadata/rebalance.ts'
 import { serviceHeartbeat } from './metadata/service-heartbeat.ts'
 import { storageControllerHeartbeat } from './metadata/storage-controller-heartbeat.ts'
 import { storageHeartbeat } from './metadata/storage-heartbeat.ts'
@@ -55,6 +56,7 @@ const METADATA = [
   drain,
   elections,
   reassignments,
+  rebalance,
   heartbeat,
   storageControllerHeartbeat,
   isrStatusBatch,

@@ -8,6 +8,7 @@ import { leader } from './commands/leader.ts'
 import { plan } from './commands/plan.ts'
 import { quorum } from './commands/quorum.ts'
 import { reassign } from './commands/reassign.ts'
+import { rebalance } from './commands/rebalance.ts'
 import { topic } from './commands/topic.ts'
 
 /** The door of the room: the commands that talk to a running cluster, over REST alone. */
@@ -19,6 +20,7 @@ export function addClusterCommands(
   broker(program)
   leader(program)
   reassign(program)
+  rebalance(program)
   cluster(program)
   quorum(program, readKey)
   history(program)

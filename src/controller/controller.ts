@@ -4,6 +4,7 @@ import type { Clock } from '../io/clock.ts'
 import type { ClusterKey } from '../io/cluster-key.ts'
 import type { HttpClient } from '../io/http-client.ts'
 import type { Random } from '../io/random.ts'
+import { type AutomaticMoveOptions, AutomaticMoves } from './automatic-moves.ts'
 import { BrokerLifecycle } from './broker-lifecycle.ts'
 import type { BrokerLinks } from './broker-links.ts'
 import type { ControllerEvents } from './events.ts'
@@ -24,6 +25,7 @@ export type ControllerOptions = {
   readonly sessionTimeoutMs: number
   /** How long a broker is ONLINE before the leaderships it is preferred for go back to it; 0: never by themselves. */
   readonly leaderBalanceDelayMs: number
+  readonly moves: AutomaticMoveOptions
 }
 
 export type ControllerParts = {
@@ -47,6 +49,7 @@ export type Reign = {
   readonly isrs: InSyncReplicas
   readonly elections: LeaderElections
   readonly moves: ReplicaMoves
+  readonly automaticMoves: AutomaticMoves
   readonly publisher: Publisher
   readonly reports: MetadataReports
 }
@@ -89,6 +92,7 @@ export class Controller {
     reign.proposer.end()
     reign.brokers.end()
     reign.elections.end()
+    reign.automaticMoves.end()
     reign.publisher.stop()
   }
 
@@ -120,6 +124,7 @@ export class Controller {
       isrs: new InSyncReplicas({ ...parts, brokers }),
       elections: new LeaderElections(leaderBalanceDelayMs, parts),
       moves: new ReplicaMoves(parts),
+      automaticMoves: new AutomaticMoves(this.#options.moves, parts),
     }
   }
 

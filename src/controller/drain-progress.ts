@@ -2,6 +2,8 @@ import type { Broker } from '../metadata/broker.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import { membersOf } from '../metadata/replication.ts'
+import { planDecommission } from './placement/decommission.ts'
+import { placementView } from './placement/image-view.ts'
 import { progressOf } from './replica-moves.ts'
 
 export type DrainProgress = {
@@ -18,20 +20,15 @@ export type DrainProgress = {
 
 const NAMED_MAX = 100
 
-/** `whyNotMoved`: why the replica of a partition on the broker cannot be moved; null: it waits for its turn. */
-export function drainProgress(
-  image: Image,
-  broker: Broker,
-  whyNotMoved: (place: TopicPartition) => string | null,
-): DrainProgress {
+/** How far a drain or decommission is, from the image alone: every node gives the same answer. */
+export function drainProgress(image: Image, broker: Broker): DrainProgress {
   const { brokerId, status, drain } = broker
   const held = image.partitionsWithReplicaOn(brokerId)
   const led = held.filter(({ partition }) => partition.leader === brokerId)
   const waiting = drain?.mode === 'DECOMMISSION' ? held : led
+  const obstacles = drain?.mode === 'DECOMMISSION' ? obstaclesOf(image, brokerId) : null
   const why = (place: TopicPartition): string =>
-    drain?.mode === 'DECOMMISSION'
-      ? whyHeld(image, place, whyNotMoved)
-      : whyLed(image, brokerId, place.partition)
+    obstacles === null ? whyLed(image, brokerId, place.partition) : whyHeld(image, place, obstacles)
   const leaders = { atStart: drain?.leaders ?? led.length, left: led.length }
   const replicas = { atStart: drain?.replicas ?? held.length, left: held.length }
   const counted = drain?.mode === 'DECOMMISSION' ? replicas : leaders
@@ -63,12 +60,18 @@ function whyLed(image: Image, brokerId: number, { replicas, isr }: Partition): s
   return `no other replica is in sync: ${states.join(', ')}`
 }
 
-function whyHeld(
-  image: Image,
-  place: TopicPartition,
-  whyNotMoved: (place: TopicPartition) => string | null,
-): string {
-  if (place.partition.reassignment === null) return whyNotMoved(place) ?? 'waits for its turn'
+type Obstacles = ReadonlyMap<string, string>
+
+/** Why replicas of the broker cannot be moved, by partition. */
+function obstaclesOf(image: Image, brokerId: number): Obstacles {
+  const { stuck } = planDecommission(placementView(image), brokerId, NAMED_MAX)
+  return new Map(stuck.map(({ topic, partition, obstacle }) => [`${topic}-${partition}`, obstacle.text]))
+}
+
+function whyHeld(image: Image, place: TopicPartition, obstacles: Obstacles): string {
+  const { topic, partition } = place
+  if (partition.reassignment === null)
+    return obstacles.get(`${topic.name}-${partition.id}`) ?? 'waits for its turn'
   const { target, waitsFor } = progressOf(image, place)
   return `moves to [${target.join(', ')}]: ${waitsFor.join('; ') || 'completes'}`
 }

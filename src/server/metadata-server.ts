@@ -108,6 +108,7 @@ export async function startMetadataServer(
       url,
       sessionTimeoutMs: options.sessionTimeoutMs!,
       leaderBalanceDelayMs: options.leaderBalanceDelayMs!,
+      moves: { recoveryDelayMs: options.recoveryDelayMs!, movesMax: options.movesMax! },
     },
     {
       consensus,

@@ -173,6 +173,20 @@ export const OPTIONS = {
     'how long a storage node is ONLINE before the leaderships it is preferred for go back to it; 0: never by themselves',
     { min: 0, max: 86_400_000, default: 10_000 },
   ),
+  recoveryDelayMs: spec(
+    'replica.recovery-delay-ms',
+    'replica-recovery-delay-ms',
+    'integer',
+    'a storage node that is OFFLINE for longer has its replicas rebuilt on others; 0: never',
+    { min: 0, max: 31_536_000_000, default: 600_000 },
+  ),
+  movesMax: spec(
+    'reassignment.max-moves',
+    'reassignment-max-moves',
+    'integer',
+    'the controller moves at most so many partitions at the same time (decommission, recovery, rebalance)',
+    { min: 1, max: 10_000, default: 50 },
+  ),
   logLevel: spec(
     'log.level',
     'log-level',

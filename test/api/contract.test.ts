@@ -369,7 +369,7 @@ test('a topic that cannot be is refused, with the reason, and nothing is created
   }
   assertError(await at(controller, 'GET', '/topics/other'), 'UNKNOWN_TOPIC')
   const few = await write('POST', '/topics', { ...body, replicationFactor: 3 })
-  assert.deepEqual(few.body.error.details, { replicationFactor: 3, online: [101, 102], offline: [] })
+  assert.deepEqual(few.body.error.details, { replicationFactor: 3, available: [101, 102], unavailable: [] })
 })
 
 test('assignments place the replicas as they say', async () => {
@@ -902,6 +902,7 @@ const BUILT = [
   'POST /api/v1/metadata/elections',
   'POST /api/v1/metadata/reassignments',
   'GET /api/v1/metadata/reassignments',
+  'POST /api/v1/metadata/rebalance',
   'DELETE /api/v1/metadata/reassignments/{topic}/{partition}',
   'GET /api/v1/metadata/sync',
   'GET /api/v1/metadata/sync/incremental',

@@ -61,5 +61,5 @@ export function drain(app: FastifyInstance, context: Context): void {
 function progress({ replica: { image } }: Context, brokerId: number) {
   const broker = image.broker(brokerId)
   if (broker === undefined) throw new DmqError('UNKNOWN_BROKER', `broker ${brokerId} is not registered`)
-  return drainProgress(image, broker, () => null)
+  return drainProgress(image, broker)
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Write } from '../../controller/proposer.ts'
 import { IsrStatusBatchAnswer, IsrStatusBatchBody } from '../../protocol/rest/isr-schemas.ts'
 import { WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
@@ -14,21 +15,27 @@ export function isrStatusBatch(app: FastifyInstance, context: Context): void {
     response: { 200: IsrStatusBatchAnswer },
   }
   type Route = { Body: IsrStatusBatchBody; Querystring: WriteQuery }
-  app.post<Route>('/isr-status-batch', { schema }, async (request, reply) => {
-    const { nodeId, brokerEpoch, metadataVersion, isrUpdates } = request.body
-    const { isrs } = context.controller.reign
-    const results = await isrs.report(nodeId, brokerEpoch, isrUpdates, writeOf(request, reply, context))
-    const { version } = context.replica.image
-    return {
-      success: results.every(({ outcome }) => outcome !== 'REFUSED'),
-      results: isrUpdates.map(({ topic, partition, brokerId }, i) => ({
-        topic,
-        partition,
-        brokerId,
-        ...results[i],
-      })),
-      controllerMetadataVersion: version,
-      instructions: metadataVersion < version ? ['PULL_METADATA'] : [],
-    }
-  })
+  app.post<Route>('/isr-status-batch', { schema }, async (request, reply) =>
+    report(context, request.body, writeOf(request, reply, context)),
+  )
+  context.doors.add<IsrStatusBatchBody>('isrStatusBatch', IsrStatusBatchBody, body =>
+    report(context, body, { timeoutMs: context.timeoutMs }),
+  )
+}
+
+async function report(context: Context, body: IsrStatusBatchBody, write: Write) {
+  const { nodeId, brokerEpoch, metadataVersion, isrUpdates } = body
+  const results = await context.controller.reign.isrs.report(nodeId, brokerEpoch, isrUpdates, write)
+  const { version } = context.replica.image
+  return {
+    success: results.every(({ outcome }) => outcome !== 'REFUSED'),
+    results: isrUpdates.map(({ topic, partition, brokerId }, i) => ({
+      topic,
+      partition,
+      brokerId,
+      ...results[i],
+    })),
+    controllerMetadataVersion: version,
+    instructions: metadataVersion < version ? ['PULL_METADATA'] : [],
+  }
 }

@@ -90,7 +90,7 @@ function lateFindings({ brokerId }: Broker, { isUnreachable, heardAgeMs }: Laten
 function drainFindings(image: Image, broker: Broker): Finding[] {
   const { brokerId, drain } = broker
   if (drain === null) return []
-  const { left, done, leaders, replicas } = drainProgress(image, broker, () => null)
+  const { left, done, leaders, replicas } = drainProgress(image, broker)
   const { since } = drain
   const decommission = drain.mode === 'DECOMMISSION'
   const verb = decommission ? 'decommissioned' : 'drained'

@@ -78,3 +78,13 @@ export const DrainProgressSchema = Type.Object({
     description: 'what is not moved yet, and why; the first hundred',
   }),
 })
+
+export const RebalanceBody = Type.Object({ dryRun: Type.Optional(Type.Boolean()) }, closed)
+export type RebalanceBody = Static<typeof RebalanceBody>
+
+export const RebalanceAnswer = Type.Object({
+  started: Type.Boolean({ description: 'the controller carries it out, a few moves at a time' }),
+  complete: Type.Boolean({ description: 'these moves are all; false: more follow when they are done' }),
+  copies: Type.Integer({ description: 'replicas that are copied' }),
+  moves: Type.Array(Type.Object({ ...PartitionName, from: Replicas, to: Replicas, reason: Type.String() })),
+})

@@ -1,0 +1,151 @@
+import type { Clock, Timer } from '../io/clock.ts'
+import type { Broker } from '../metadata/broker.ts'
+import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
+import { removingReplicas } from '../metadata/reassignment.ts'
+import type { ReassignmentCause } from '../metadata/replication.ts'
+import { planDecommission } from './placement/decommission.ts'
+import { placementView } from './placement/image-view.ts'
+import { type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
+import { ownWrite, type Proposer } from './proposer.ts'
+import type { Replica } from './replica.ts'
+
+export type AutomaticMoveOptions = {
+  /** A broker that is OFFLINE for longer has its replicas rebuilt on others; 0: never. */
+  readonly recoveryDelayMs: number
+  /** The controller moves at most so many partitions at the same time. */
+  readonly movesMax: number
+}
+
+type Parts = { readonly proposer: Proposer; readonly replica: Replica; readonly clock: Clock }
+type Planned = { readonly cause: ReassignmentCause; readonly changes: readonly ReplicasChange[] }
+
+const TICK_MS = 1_000
+
+/**
+ * Moves that the controller makes by itself, a few at a time: replicas of brokers that stay away are rebuilt elsewhere (and
+ * the move is given up when they return in time), brokers that are decommissioned give theirs away, and a rebalance that
+ * was asked for goes on until the load is even. What is under way is in the image, so a new controller goes on with it.
+ */
+export class AutomaticMoves {
+  readonly #options: AutomaticMoveOptions
+  readonly #parts: Parts
+  #rebalancing = false
+  /** Nothing was to be done for these reasons at this version. */
+  #idle = ''
+  #timer: Timer
+  #ended = false
+
+  constructor(options: AutomaticMoveOptions, parts: Parts) {
+    this.#options = options
+    this.#parts = parts
+    this.#timer = parts.clock.timer(TICK_MS, () => void this.#tick())
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#timer.cancel()
+  }
+
+  /** Begins to even out the load, and goes on until it is, or this node is the controller no longer. */
+  rebalance(): void {
+    this.#rebalancing = true
+    this.#idle = ''
+  }
+
+  get isRebalancing(): boolean {
+    return this.#rebalancing
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#giveUpForReturned()
+      await this.#moveOn()
+    } catch {
+      // Leadership may be lost meanwhile, or the disk be full: the next tick, or the next controller, looks again.
+    }
+    if (!this.#ended) this.#timer = this.#parts.clock.timer(TICK_MS, () => void this.#tick())
+  }
+
+  /** A broker that came back keeps what has not been rebuilt yet. */
+  async #giveUpForReturned(): Promise<void> {
+    const { image } = this.#parts.replica
+    const returned = image.reassignments().filter(({ partition }) => {
+      const leaving = removingReplicas(partition)
+      return (
+        partition.reassignment!.cause === 'RECOVERY' && leaving.length > 0 && leaving.every(image.isActive)
+      )
+    })
+    const changes = returned.map(({ topic, partition }) => ({
+      topic: topic.name,
+      partition: partition.id,
+      replicas: null,
+    }))
+    if (changes.length > 0) await this.#alter({ cause: 'RECOVERY', changes })
+  }
+
+  async #moveOn(): Promise<void> {
+    const { image } = this.#parts.replica
+    const leaving = this.#leavingBrokers()
+    if (leaving.length === 0 && !this.#rebalancing) return
+    const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${this.#rebalancing}`
+    const free = this.#options.movesMax - image.reassignments().length
+    if (reasons === this.#idle || free <= 0) return
+    const planned = await this.#plan(leaving, free)
+    if (planned === null) this.#idle = reasons
+    else await this.#alter(planned)
+  }
+
+  /** Who is to give its replicas away: the dead first, for they are missing already. */
+  #leavingBrokers(): Broker[] {
+    const brokers = this.#parts.replica.image.brokers()
+    const dead = brokers.filter(broker => this.#staysAway(broker))
+    const decommissioned = brokers.filter(({ drain }) => drain?.mode === 'DECOMMISSION')
+    return [...dead, ...decommissioned.filter(broker => !dead.includes(broker))]
+  }
+
+  #staysAway({ status, statusSince }: Broker): boolean {
+    const { recoveryDelayMs } = this.#options
+    const awayMs = this.#parts.clock.epoch() - statusSince
+    return status === 'OFFLINE' && recoveryDelayMs > 0 && awayMs >= recoveryDelayMs
+  }
+
+  async #plan(leaving: readonly Broker[], free: number): Promise<Planned | null> {
+    const view = placementView(this.#parts.replica.image)
+    for (const broker of leaving) {
+      const { moves } = planDecommission(view, broker.brokerId, free)
+      const cause = broker.drain?.mode === 'DECOMMISSION' ? 'DECOMMISSION' : 'RECOVERY'
+      if (moves.length > 0) return { cause, changes: moves.map(changeOf) }
+    }
+    if (!this.#rebalancing) return null
+    const { moves, complete } = await this.planRebalance(free)
+    if (complete && moves.length === 0) this.#rebalancing = false
+    return moves.length === 0 ? null : { cause: 'REBALANCE', changes: moves.map(changeOf) }
+  }
+
+  /** Everything else goes on while it is made: a large cluster takes longer than one turn of the loop may. */
+  async planRebalance(movesMax: number): Promise<RebalancePlan> {
+    const steps = rebalanceSteps(placementView(this.#parts.replica.image), { movesMax })
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      await new Promise<void>(resolve => this.#parts.clock.afterPending(resolve))
+    }
+  }
+
+  async #alter({ cause, changes }: Planned): Promise<void> {
+    const by = ownWrite(cause.toLowerCase())
+    await this.#parts.proposer.propose({ type: 'AlterReplicasCommand', cause, changes }, by)
+  }
+}
+
+function changeOf({
+  topic,
+  partition,
+  to,
+}: {
+  readonly topic: string
+  readonly partition: number
+  readonly to: readonly number[]
+}): ReplicasChange {
+  return { topic, partition, replicas: to }
+}

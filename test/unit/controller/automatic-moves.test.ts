@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { AutomaticMoves } from '../../../src/controller/automatic-moves.ts'
+import { drainProgress } from '../../../src/controller/drain-progress.ts'
+import { Stage, WRITE } from './stage.ts'
+
+const RECOVERY_MS = 20_000
+const OPTIONS = { recoveryDelayMs: RECOVERY_MS, movesMax: 2 }
+
+async function staged(brokers: number[], assignments: number[][], options = OPTIONS) {
+  const stage = await (await new Stage().withBrokers(...brokers)).withTopic('t', assignments)
+  return { stage, moves: new AutomaticMoves(options, stage) }
+}
+
+/** The leaders take everybody in who was added, as they do when a replica has caught up. */
+async function catchUp(stage: Stage): Promise<void> {
+  for (const { topic, partition } of stage.replica.image.reassignments()) {
+    const { leader, leaderEpoch, partitionEpoch, replicas } = partition
+    const newIsr = replicas
+      .filter(stage.replica.image.isActive)
+      .map(brokerId => ({ brokerId, brokerEpoch: stage.epoch(brokerId) }))
+    const change = { topic: topic.name, partition: partition.id, leaderEpoch, partitionEpoch, newIsr }
+    const brokerEpoch = stage.epoch(leader!)
+    await stage.proposer.propose({
+      type: 'UpdateISRCommand',
+      brokerId: leader!,
+      brokerEpoch,
+      changes: [change],
+    })
+  }
+}
+
+function moving(stage: Stage): string[] {
+  return stage.replica.image
+    .reassignments()
+    .map(
+      ({ partition }) =>
+        `${partition.id} to ${partition.reassignment!.target} (${partition.reassignment!.cause})`,
+    )
+}
+
+function progress(stage: Stage, brokerId: number) {
+  const { image } = stage.replica
+  return drainProgress(image, image.broker(brokerId)!)
+}
+
+describe('a decommission', () => {
+  test('moves all replicas off the broker, so many at a time, and says how far it is', async () => {
+    const { stage } = await staged(
+      [1, 2, 3],
+      [
+        [1, 2],
+        [2, 1],
+        [3, 1],
+        [2, 3],
+      ],
+    )
+    await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
+    await stage.pass(1_000, 1, 2, 3)
+    assert.equal(moving(stage).length, 2)
+    assert.deepEqual(progress(stage, 1).replicas, { atStart: 3, left: 3 })
+    for (let i = 0; i < 4; i++) {
+      await catchUp(stage)
+      await stage.pass(1_000, 1, 2, 3)
+    }
+    const { done, moved, replicas, left } = progress(stage, 1)
+    assert.deepEqual([done, moved, replicas.left, left], [true, 3, 0, []])
+    assert.deepEqual(stage.partition('t', 0).isr, stage.partition('t', 0).replicas)
+  })
+
+  test('a replica that only it has stays in the ISR, and leads, until another has it', async () => {
+    const { stage } = await staged([1, 2], [[1]])
+    await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
+    await stage.pass(1_000, 1, 2)
+    assert.deepEqual([stage.partition('t').leader, stage.partition('t').isr], [1, [1]])
+    assert.deepEqual(stage.partition('t').addingReplicas, [2])
+    await catchUp(stage)
+    assert.deepEqual([stage.partition('t').leader, stage.partition('t').replicas], [2, [2]])
+  })
+
+  test('says why a replica cannot be moved', async () => {
+    const { stage } = await staged([1, 2], [[1, 2]])
+    await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
+    await stage.pass(3_000, 1, 2)
+    assert.deepEqual(moving(stage), [])
+    const { done, left } = progress(stage, 1)
+    assert.equal(done, false)
+    assert.match(left[0]!.why, /2 replicas need 2 brokers.*Start another broker/)
+  })
+})
+
+describe('a broker that stays away', () => {
+  test('has its replicas rebuilt on others after a while, though a third replica is away as well', async () => {
+    const { stage } = await staged([1, 2, 3, 4], [[1, 2, 3]])
+    await stage.pass(8_000, 2, 4)
+    assert.deepEqual(stage.partition('t').isr, [2])
+    await stage.pass(RECOVERY_MS - 4_000, 2, 4)
+    assert.deepEqual(moving(stage), [])
+    await stage.pass(6_000, 2, 4)
+    assert.deepEqual(moving(stage), ['0 to 4,2,3 (RECOVERY)'])
+    await catchUp(stage)
+    assert.deepEqual(
+      [stage.partition('t').replicas, stage.partition('t').isr],
+      [
+        [4, 2, 3],
+        [4, 2],
+      ],
+    )
+  })
+
+  test('keeps what has not been rebuilt when it comes back', async () => {
+    const { stage } = await staged([1, 2, 3], [[1, 2]])
+    await stage.pass(RECOVERY_MS + 8_000, 2, 3)
+    assert.deepEqual(moving(stage), ['0 to 3,2 (RECOVERY)'])
+    await stage.beat(1)
+    await stage.pass(1_000, 1, 2, 3)
+    assert.deepEqual([moving(stage), stage.partition('t').replicas], [[], [1, 2]])
+  })
+
+  test('is never replaced when the delay is 0', async () => {
+    const { stage } = await staged([1, 2, 3], [[1, 2]], { ...OPTIONS, recoveryDelayMs: 0 })
+    await stage.pass(10 * RECOVERY_MS, 2, 3)
+    assert.deepEqual(moving(stage), [])
+  })
+})
+
+describe('a rebalance', () => {
+  test('takes an empty broker into use, a few partitions at a time, and ends when the load is even', async () => {
+    const { stage, moves } = await staged([1, 2, 3], [[1], [2], [1], [2], [1], [2]])
+    const plan = await moves.planRebalance(1_000)
+    assert.deepEqual([plan.moves.length, plan.copies, plan.complete], [2, 2, true])
+    assert.deepEqual(moving(stage), [], 'a plan changes nothing')
+    moves.rebalance()
+    await stage.pass(1_000, 1, 2, 3)
+    assert.equal(moving(stage).length, 2)
+    for (let i = 0; i < 4; i++) {
+      await catchUp(stage)
+      await stage.pass(1_000, 1, 2, 3)
+    }
+    const counts = stage.replica.image.replicaCounts()
+    assert.deepEqual(
+      [1, 2, 3].map(id => counts.get(id)?.replicas),
+      [2, 2, 2],
+    )
+    assert.equal(moves.isRebalancing, false)
+  })
+})
+
+test('an operator takes over what the controller is moving, and is not disturbed', async () => {
+  const { stage } = await staged([1, 2, 3, 4], [[1, 2]])
+  await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
+  await stage.pass(1_000, 1, 2, 3, 4)
+  assert.equal(moving(stage).length, 1)
+  await stage.proposer.propose({
+    type: 'AlterReplicasCommand',
+    cause: 'MANUAL',
+    changes: [{ topic: 't', partition: 0, replicas: [4, 3] }],
+  })
+  await stage.pass(3_000, 1, 2, 3, 4)
+  assert.deepEqual(moving(stage), ['0 to 4,3 (MANUAL)'])
+})
