@@ -7,7 +7,7 @@ import { CopyFile } from './copy-file.ts'
 import { CopyKeeper } from './copy-keeper.ts'
 import type { BrokerEvents } from './events.ts'
 import { type Heard, type HeartbeatAnswer, Heartbeats } from './heartbeats.ts'
-import { IsrExpander } from './isr-expander.ts'
+import { IsrReporter } from './isr-reporter.ts'
 import { BrokerMeasures } from './measures.ts'
 import type { MetadataClient } from './metadata-client.ts'
 import { type KnownController, MetadataCopy, type Outcome, type StorageUpdate } from './metadata-copy.ts'
@@ -56,7 +56,7 @@ export class StorageNode {
   readonly #registration: Registration
   readonly #session: ControllerSession
   readonly #heartbeats: Heartbeats
-  readonly #isrs: IsrExpander
+  readonly #isrs: IsrReporter
   readonly #puller: Puller
   #timer: Timer | null = null
   #stopping = false
@@ -84,7 +84,7 @@ export class StorageNode {
       session: this.#session,
       measures: this.measures,
     })
-    this.#isrs = new IsrExpander(brokerId, this.#session)
+    this.#isrs = new IsrReporter(brokerId, this.#session)
     this.#puller = new Puller({
       ...parts,
       copy,
@@ -178,14 +178,16 @@ export class StorageNode {
 
   #changed(): void {
     this.#keeper.changed()
-    this.#expandIsrs()
+    this.#reportIsrs([])
   }
 
-  #expandIsrs(): void {
+  #reportIsrs(hints: Heard['expandIsr']): void {
     const url = this.#controllerUrl()
-    const epoch = this.brokerEpoch
-    if (this.#stopping || url === null || epoch === null || this.#heartbeats.status !== 'ONLINE') return
-    void this.#isrs.expand(this.#copy.image, url, epoch)
+    const { brokerEpoch } = this
+    if (this.#stopping || url === null || brokerEpoch === null || !this.#heartbeats.isActive) return
+    const { image } = this.#copy
+    void this.#isrs.report(image, { url, brokerEpoch })
+    void this.#isrs.expand(image, hints, { url, brokerEpoch })
   }
 
   /** Returns false when the message is of an older term. */
@@ -237,7 +239,7 @@ export class StorageNode {
     if (answer?.kind === 'forgotten') this.#registration.forget()
     if (answer?.kind !== 'heard') return
     await this.#catchUp(answer)
-    this.#expandIsrs()
+    this.#reportIsrs(answer.expandIsr)
   }
 
   /** Null while none is known. */
@@ -276,7 +278,7 @@ export class StorageNode {
 
   /** Pushes bring what is new; a pull is for what they have not brought from one heartbeat to the next. */
   async #catchUp({ currentVersion, instructions, said }: Heard): Promise<void> {
-    const expected = this.#heartbeats.status === 'ONLINE' ? this.#heardVersion : currentVersion
+    const expected = this.#heartbeats.isActive ? this.#heardVersion : currentVersion
     this.#heardVersion = currentVersion
     const wrong = instructions.includes('PULL_SNAPSHOT') && this.#copy.isAt(said)
     if (wrong) await this.#puller.replace(currentVersion)
@@ -347,7 +349,7 @@ export class StorageNode {
     const reasons: string[] = []
     if (this.#controllerUrl() === null) reasons.push('no controller is known')
     if (this.brokerEpoch === null) reasons.push('not registered')
-    else if (this.#heartbeats.status !== 'ONLINE') reasons.push(`status is ${this.#heartbeats.status}`)
+    else if (!this.#heartbeats.isActive) reasons.push(`status is ${this.#heartbeats.status}`)
     return { ready: reasons.length === 0, reasons }
   }
 }

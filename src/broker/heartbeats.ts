@@ -1,7 +1,9 @@
 import type { Clock } from '../io/clock.ts'
 import type { SessionAnswer } from '../io/session.ts'
+import { type BrokerStatus, isActiveStatus } from '../metadata/broker.ts'
 import type { ControllerRequest, ControllerSession } from './controller-session.ts'
 import type { BrokerEvents } from './events.ts'
+import type { ExpandHint } from './isr-changes.ts'
 import type { BrokerMeasures } from './measures.ts'
 import { failureOf } from './metadata-client.ts'
 import type { MetadataCopy } from './metadata-copy.ts'
@@ -15,6 +17,8 @@ export type Heard = {
   readonly kind: 'heard'
   readonly currentVersion: number
   readonly instructions: readonly string[]
+  /** Replicas that say they have caught up, in partitions that this node leads. */
+  readonly expandIsr: readonly ExpandHint[]
   /** What the heartbeat said that is here. */
   readonly said: { readonly version: number; readonly stateHash: string }
 }
@@ -27,7 +31,7 @@ export class Heartbeats {
   readonly #clock: Clock
   readonly #events: BrokerEvents
   readonly #measures: BrokerMeasures
-  #status = 'STARTING'
+  #status: BrokerStatus | 'STARTING' = 'STARTING'
 
   constructor(
     brokerId: number,
@@ -48,8 +52,13 @@ export class Heartbeats {
   }
 
   /** What the controller said last that this broker is. */
-  get status(): string {
+  get status(): BrokerStatus | 'STARTING' {
     return this.#status
+  }
+
+  /** It takes part: it may lead, and be in ISRs. */
+  get isActive(): boolean {
+    return this.#status !== 'STARTING' && isActiveStatus(this.#status)
   }
 
   /** Throws when no answer comes, or not from a controller. */
@@ -72,13 +81,19 @@ export class Heartbeats {
     })
     if (answer.status === 404 || answer.status === 409) return { kind: 'forgotten' }
     if (answer.status !== 200) throw new Error(failureOf(answer).message)
-    const { brokerStatus, currentVersion, instructions } = answer.body as {
-      brokerStatus: string
+    const {
+      brokerStatus,
+      currentVersion,
+      instructions,
+      expandIsr = [],
+    } = answer.body as {
+      brokerStatus: BrokerStatus
       currentVersion: number
       instructions: string[]
+      expandIsr?: ExpandHint[]
     }
     this.#became(brokerStatus)
-    return { kind: 'heard', currentVersion, instructions, said: { version, stateHash } }
+    return { kind: 'heard', currentVersion, instructions, expandIsr, said: { version, stateHash } }
   }
 
   async #timed(url: string, request: ControllerRequest): Promise<SessionAnswer> {
@@ -93,7 +108,7 @@ export class Heartbeats {
     }
   }
 
-  #became(status: string): void {
+  #became(status: BrokerStatus): void {
     const news = status !== this.#status && (status === 'ONLINE' || this.#status === 'ONLINE')
     if (news) this.#events.status({ brokerId: this.#brokerId, status })
     this.#status = status
