@@ -21,6 +21,7 @@ export class BrokerLinks {
   readonly #links = new Map<number, BrokerLink>()
   readonly #opened = new Set<Opened>()
   readonly #lost = new Set<Lost>()
+  #openedCount = 0
 
   /** Calls back with every session that begins. Returns how to stop that. */
   onOpened(listener: Opened): () => void {
@@ -38,6 +39,7 @@ export class BrokerLinks {
     const { brokerId, brokerEpoch } = link
     const before = this.#links.get(brokerId)
     this.#links.set(brokerId, link)
+    this.#openedCount += 1
     before?.close('this broker opened another session')
     for (const listener of this.#opened) listener(brokerId, brokerEpoch)
   }
@@ -53,6 +55,12 @@ export class BrokerLinks {
   of(brokerId: number, brokerEpoch: number): BrokerLink | undefined {
     const link = this.#links.get(brokerId)
     return link?.brokerEpoch === brokerEpoch ? link : undefined
+  }
+
+  /** How many there are, and how many have come and gone since the process started. */
+  status(): { readonly open: number; readonly opened: number; readonly closed: number } {
+    const open = this.#links.size
+    return { open, opened: this.#openedCount, closed: this.#openedCount - open }
   }
 
   has(brokerId: number): boolean {

@@ -1,8 +1,12 @@
+import { DmqError } from '../base/errors.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
 import type { Rejection } from '../metadata/decision.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
+import type { Partition } from '../metadata/partition-table.ts'
 import { removingReplicas } from '../metadata/reassignment.ts'
 import { bitOf, membersOf } from '../metadata/replication.ts'
+import { brokerLoads } from './placement/image-view.ts'
+import { withReplicationFactor } from './placement/replication-factor.ts'
 import type { Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
@@ -36,6 +40,35 @@ export class ReplicaMoves {
     const { results = [] } = await this.#parts.proposer.submit(write, () => command)
     return results
   }
+
+  /** Every partition of a topic gets more replicas, or fewer; all of them or none. */
+  async setReplicationFactor(topicName: string, replicationFactor: number, write: Write): Promise<void> {
+    await this.#parts.proposer.submit(write, () => ({
+      type: 'AlterReplicasCommand',
+      cause: 'MANUAL',
+      changes: this.#resized(topicName, replicationFactor),
+    }))
+  }
+
+  #resized(topicName: string, replicationFactor: number): ReplicasChange[] {
+    const { image } = this.#parts.replica
+    const topic = image.topic(topicName)
+    if (topic === undefined)
+      throw new DmqError('UNKNOWN_TOPIC', `topic ${JSON.stringify(topicName)} does not exist`)
+    const partitions = image.partitionsOf(topic)
+    const moving = partitions.find(({ reassignment }) => reassignment?.cause === 'MANUAL')
+    if (moving !== undefined) throw beingMoved(topicName, moving)
+    const lists = withReplicationFactor({ brokers: brokerLoads(image) }, partitions, replicationFactor)
+    return lists.map((replicas, partition) => ({ topic: topicName, partition, replicas }))
+  }
+}
+
+function beingMoved(topic: string, { id }: Partition): DmqError {
+  return new DmqError(
+    'REASSIGNMENT_IN_PROGRESS',
+    `partition ${topic}-${id} is being moved. Wait for it, or cancel it with ` +
+      `DELETE /api/v1/metadata/reassignments/${topic}/${id}.`,
+  )
 }
 
 export function movesUnderWay(image: Image): MoveProgress[] {

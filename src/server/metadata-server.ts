@@ -30,6 +30,7 @@ import { MetadataNode } from './metadata-node.ts'
 import { LeadershipWatch } from './metrics/leadership-watch.ts'
 import { metadataMetrics } from './metrics/metadata-metrics.ts'
 import { mirrorMetrics } from './metrics/mirror.ts'
+import { sessionLinkMetrics } from './metrics/session-links.ts'
 import { prepareMirror } from './mirror.ts'
 import type { Options } from './options.ts'
 import type { Server } from './process.ts'
@@ -149,6 +150,7 @@ export async function startMetadataServer(
     readiness: () => readiness({ consensus, room: node.room, electionTimeoutMs }),
   }
   const exposition = metadataMetrics(watched)
+  sessionLinkMetrics(exposition, links)
   if (mirror !== undefined) mirrorMetrics(exposition, mirror)
   const app = await metadataApi(context, {
     version: VERSION,

@@ -64,7 +64,11 @@ test('every process serves what docs/metrics.md lists, and nothing else', async 
   await createTopic('listed', 1)
   await ask('GET', `${controller.url}/nothing-here`)
   for (const node of cluster.metadata)
-    assertDocumented(await scrape(node), [...documented('Every process'), ...documented('Metadata nodes')])
+    assertDocumented(await scrape(node), [
+      ...documented('Every process'),
+      ...documented('Metadata nodes'),
+      ...documented('Session links'),
+    ])
   for (const node of cluster.storage)
     assertDocumented(await scrape(node), [...documented('Every process'), ...documented('Storage nodes')])
 })

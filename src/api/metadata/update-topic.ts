@@ -9,7 +9,7 @@ import { writeOf } from '../write.ts'
 
 export function updateTopic(app: FastifyInstance, context: Context): void {
   const schema = {
-    summary: 'Sets config keys of a topic; null returns a key to its default.',
+    summary: 'Sets config keys of a topic (null returns a key to its default), or how many replicas it has.',
     params: TopicParams,
     body: UpdateTopicBody,
     querystring: WriteQuery,
@@ -19,7 +19,16 @@ export function updateTopic(app: FastifyInstance, context: Context): void {
   app.patch<Route>('/topics/:name', { schema }, async (request, reply) => {
     const { params, body } = request
     const write = writeOf(request, reply, context)
-    await context.controller.reign.topics.updateConfig(params.name, configOf(body.config), write)
+    const { topics, moves } = context.controller.reign
+    const { config, replicationFactor } = body
+    if (config !== undefined && replicationFactor !== undefined)
+      throw new DmqError(
+        'INVALID_REQUEST',
+        'config and replicationFactor are two changes: send them one by one',
+      )
+    if (config !== undefined) await topics.updateConfig(params.name, configOf(config), write)
+    if (replicationFactor !== undefined)
+      await moves.setReplicationFactor(params.name, replicationFactor, write)
     return topicView(context.replica.image, params.name)
   })
 }

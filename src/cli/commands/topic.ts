@@ -102,23 +102,29 @@ function alter(group: Command): void {
       {},
     )
     .option('-p, --partitions <n>', 'the new total number of partitions', wholeNumber)
+    .option('-r, --replication-factor <n>', 'replicas of each partition', wholeNumber)
     .addHelpText(
       'after',
-      '\nExamples:\n  dmq topic alter orders -c retention.ms=3600000\n  dmq topic alter orders -p 12',
+      '\nExamples:\n  dmq topic alter orders -c retention.ms=3600000\n  dmq topic alter orders -p 12\n  dmq topic alter orders -r 3',
     )
     .action(
       async (
         name: string,
-        options: { config: Record<string, string | null>; partitions?: number },
+        options: { config: Record<string, string | null>; partitions?: number; replicationFactor?: number },
         command: Command,
       ) => {
-        const { config, partitions: numPartitions } = options
-        if (Object.keys(config).length === 0 && numPartitions === undefined)
-          command.error('error: nothing to change; give --config or --partitions')
+        const { config, partitions: numPartitions, replicationFactor } = options
+        const nothing = numPartitions === undefined && replicationFactor === undefined
+        if (Object.keys(config).length === 0 && nothing)
+          command.error('error: nothing to change; give --config, --partitions or --replication-factor')
         await inSession(command, async ({ client, print }) => {
           let view: TopicView | null = null
           if (Object.keys(config).length > 0)
             view = await client.send<TopicView>({ method: 'PATCH', path: pathOf(name), body: { config } })
+          if (replicationFactor !== undefined) {
+            const body = { replicationFactor }
+            view = await client.send<TopicView>({ method: 'PATCH', path: pathOf(name), body })
+          }
           if (numPartitions !== undefined) {
             view = await client.send<TopicView>({
               method: 'POST',

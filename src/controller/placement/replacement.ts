@@ -58,6 +58,29 @@ export class Replacements {
     return { replicas: replicas.map(id => (id === leaving ? brokerId : id)), brokerId }
   }
 
+  /** One replica more: where the fewest others are in the same rack; of these, on the broker that holds least. */
+  add(replicas: readonly number[]): { readonly brokerId: number } | { readonly obstacle: Obstacle } {
+    const candidates = this.#takers.filter(number => !replicas.includes(this.#brokers[number]!.brokerId))
+    if (candidates.length === 0) return this.#nobodyLeft(replicas)
+    const inRack = this.#countByRack(replicas)
+    const crowd = (number: number): number => inRack.get(this.#racks[number]!) ?? 0
+    const best = candidates.reduce((a, b) =>
+      (crowd(a) - crowd(b) || this.#compareLoads(a, b, replicas.length)) <= 0 ? a : b,
+    )
+    this.#replicas[best]! += 1
+    return { brokerId: this.#brokers[best]!.brokerId }
+  }
+
+  #nobodyLeft(replicas: readonly number[]): { readonly obstacle: Obstacle } {
+    const unavailable = unavailableText(this.#brokers)
+    const rest = unavailable === '' ? '' : ` (${unavailable})`
+    return obstacle(
+      'TOO_FEW_BROKERS',
+      `${replicas.length + 1} replicas need ${replicas.length + 1} brokers that take new replicas, or hold one already; ` +
+        `there are ${replicas.length}${rest}. Start another broker, or ask for fewer replicas.`,
+    )
+  }
+
   #take(number: number, leaving: number, position: number): void {
     const from = this.#numbers.get(leaving)
     this.#replicas[number]! += 1

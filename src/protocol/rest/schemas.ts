@@ -56,8 +56,11 @@ export const CreateTopicBody = Type.Object(
 export type CreateTopicBody = Static<typeof CreateTopicBody>
 
 export const UpdateTopicBody = Type.Object(
-  { config: MapOf(Nullable(ConfigValue), { keyLengthMax: 200, entriesMax: 100 }) },
-  closed,
+  {
+    config: Type.Optional(MapOf(Nullable(ConfigValue), { keyLengthMax: 200, entriesMax: 100 })),
+    replicationFactor: Type.Optional(Type.Integer({ minimum: 1, maximum: 30 })),
+  },
+  { ...closed, minProperties: 1 },
 )
 export type UpdateTopicBody = Static<typeof UpdateTopicBody>
 

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { DmqError } from '../../../src/base/errors.ts'
+import { movesUnderWay, ReplicaMoves } from '../../../src/controller/replica-moves.ts'
+import { Stage, WRITE } from './stage.ts'
+
+const isCode = (code: string) => (error: unknown) => error instanceof DmqError && error.code === code
+
+async function staged(brokers: number[], assignments: number[][]) {
+  const stage = await (await new Stage().withBrokers(...brokers)).withTopic('t', assignments)
+  return { stage, moves: new ReplicaMoves(stage) }
+}
+
+describe('more replicas', () => {
+  test('come last, spread over the brokers that hold least; the topic counts as what it will be', async () => {
+    const { stage, moves } = await staged([1, 2, 3, 4], [[1], [2]])
+    await moves.setReplicationFactor('t', 2, WRITE)
+    assert.deepEqual(
+      [0, 1].map(id => stage.partition('t', id).reassignment?.target),
+      [
+        [1, 3],
+        [2, 4],
+      ],
+    )
+    assert.equal(stage.replica.image.topic('t')!.replicationFactor, 2)
+    assert.deepEqual([stage.partition('t').leader, stage.partition('t').isr], [1, [1]])
+  })
+
+  test('than there are brokers are refused, and nothing is begun', async () => {
+    const { stage, moves } = await staged([1, 2], [[1]])
+    await assert.rejects(moves.setReplicationFactor('t', 3, WRITE), isCode('NOT_ENOUGH_BROKERS'))
+    assert.deepEqual(movesUnderWay(stage.replica.image), [])
+  })
+})
+
+describe('fewer replicas', () => {
+  test('are those at the front, at once', async () => {
+    const { stage, moves } = await staged([1, 2, 3], [[1, 2, 3]])
+    await moves.setReplicationFactor('t', 2, WRITE)
+    assert.deepEqual(
+      [stage.partition('t').replicas, stage.partition('t').isr],
+      [
+        [1, 2],
+        [1, 2],
+      ],
+    )
+  })
+
+  test('are those that are in sync, before those at the front', async () => {
+    const { stage, moves } = await staged([1, 2, 3], [[1, 2, 3]])
+    await stage.beat(1, { wantFence: true })
+    await moves.setReplicationFactor('t', 2, WRITE)
+    assert.deepEqual([stage.partition('t').replicas, stage.partition('t').leader], [[2, 3], 2])
+  })
+})
+
+test('while an operator moves a partition of it, the topic keeps its replicas', async () => {
+  const { moves } = await staged([1, 2, 3], [[1], [1]])
+  await moves.alter([{ topic: 't', partition: 1, replicas: [2] }], WRITE)
+  await assert.rejects(moves.setReplicationFactor('t', 2, WRITE), isCode('REASSIGNMENT_IN_PROGRESS'))
+  await assert.rejects(moves.setReplicationFactor('nosuch', 2, WRITE), isCode('UNKNOWN_TOPIC'))
+})
+
+test('a move says what it waits for', async () => {
+  const { stage, moves } = await staged([1, 2, 3], [[1]])
+  await stage.beat(3, { wantFence: true })
+  await moves.alter([{ topic: 't', partition: 0, replicas: [2, 3] }], WRITE)
+  const [move] = movesUnderWay(stage.replica.image)
+  assert.deepEqual([move!.addingReplicas, move!.removingReplicas, move!.cause], [[2, 3], [1], 'MANUAL'])
+  assert.deepEqual(move!.waitsFor, [
+    'the replica on broker 2 has not caught up yet',
+    'broker 3 is OFFLINE: it asked to be fenced',
+  ])
+})
