@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -107,14 +107,18 @@ export class Group {
 
 const PROFILE = process.env.DMQ_BENCH_PROFILE
 
-/** Three metadata nodes of this tree. */
-export async function startDmq(folder: string): Promise<Group> {
-  const ports = await freePorts(3)
+const ENV = { ...process.env, CLUSTER_KEY: 'a-key-for-benchmarks', LOG_LEVEL: 'warn' }
+
+/** Three metadata nodes of this tree. `brokers`: storage nodes to be started with {@link startStorage}. */
+export async function startDmq(folder: string, brokers: readonly number[] = []): Promise<Group> {
+  const all = await freePorts(3 + brokers.length)
+  const ports = all.slice(0, 3)
   mkdirSync(folder, { recursive: true })
   const services = join(folder, 'services.json')
-  const metadataServices = ports.map((port, i) => ({ id: i + 1, host: '127.0.0.1', port }))
-  writeFileSync(services, JSON.stringify({ metadataServices, storageServices: [] }))
-  const env = { ...process.env, CLUSTER_KEY: 'a-key-for-benchmarks', LOG_LEVEL: 'warn' }
+  const entry = (id: number, port: number) => ({ id, host: '127.0.0.1', port })
+  const metadataServices = ports.map((port, i) => entry(i + 1, port))
+  const storageServices = brokers.map((id, i) => entry(id, all[3 + i]!))
+  writeFileSync(services, JSON.stringify({ metadataServices, storageServices }))
   const profile = PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`]
   const members = ports.map((port, i) => {
     const args = [
@@ -126,14 +130,32 @@ export async function startDmq(folder: string): Promise<Group> {
       '--data-dir',
       join(folder, `node-${i + 1}`),
     ]
-    const command = [...profile, join(root, 'bin', 'dmq.mjs'), ...args, '--session-timeout-ms', '3600000']
+    // Brokers without a process behind them must not be fenced in the middle of a measurement.
+    const sessions = brokers.length > 0 ? [] : ['--session-timeout-ms', '3600000']
+    const command = [...profile, join(root, 'bin', 'dmq.mjs'), ...args, ...sessions]
     return new Member(port, () =>
-      spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'inherit'] }),
+      spawn(process.execPath, command, { env: ENV, stdio: ['ignore', 'ignore', 'inherit'] }),
     )
   })
   return new Group('DMQ', members, async port => {
     const { status, body } = await request('GET', `http://127.0.0.1:${port}/api/v1/metadata/controller`)
     return status === 200 && body.nodeState === 'LEADER'
+  })
+}
+
+/** Storage nodes of a group that was started for them, in its folder. */
+export function startStorage(folder: string, brokers: readonly number[]): Member[] {
+  const services = join(folder, 'services.json')
+  const { storageServices } = JSON.parse(readFileSync(services, 'utf8')) as {
+    storageServices: { id: number; port: number }[]
+  }
+  return brokers.map(id => {
+    const { port } = storageServices.find(service => service.id === id)!
+    const where = ['--services', services, '--data-dir', join(folder, `storage-${id}`)]
+    const command = [join(root, 'bin', 'dmq.mjs'), 'storage', '--node-id', String(id), ...where]
+    return new Member(port, () =>
+      spawn(process.execPath, command, { env: ENV, stdio: ['ignore', 'ignore', 'inherit'] }),
+    )
   })
 }
 

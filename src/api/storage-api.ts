@@ -5,6 +5,7 @@ import { metrics, type Scrape } from './operations/metrics.ts'
 import { keepRawJson } from './raw-json.ts'
 import type { RequestMeasures } from './request-measures.ts'
 import { storageMetadata } from './storage/metadata.ts'
+import { storagePartition } from './storage/partition.ts'
 import { storageStatus } from './storage/status.ts'
 import type { StorageContext } from './storage-context.ts'
 
@@ -28,6 +29,7 @@ export async function storageApi(
       keepRawJson(scope)
       storageMetadata(scope, context)
       storageStatus(scope, context)
+      storagePartition(scope, context)
     },
     { prefix: '/api/v1/storage' },
   )

@@ -14,7 +14,7 @@ import { type KnownController, MetadataCopy, type Outcome, type StorageUpdate } 
 import { Pairing } from './pairing.ts'
 import { Puller } from './puller.ts'
 import { Registration, type RegistrationOptions } from './registration.ts'
-import { partitionsOf } from './storage-status.ts'
+import { partitionOf, partitionsOf } from './storage-status.ts'
 
 export type StorageNodeOptions = RegistrationOptions & {
   /** Which metadata node to pull from first; null: this node chooses one. */
@@ -313,6 +313,11 @@ export class StorageNode {
 
   status() {
     return { ...this.summary(), partitions: partitionsOf(this.#copy.image, this.#options.brokerId) }
+  }
+
+  /** Null: this node holds no replica of it. */
+  partition(topic: string, id: number) {
+    return partitionOf(this.#copy.image, this.#options.brokerId, topic, id)
   }
 
   /** The same without its partitions. */

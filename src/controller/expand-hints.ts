@@ -3,7 +3,7 @@ export type ExpandHint = { readonly topic: string; readonly partition: number; r
 
 /** More at once wait for the next report of those who caught up. */
 const PER_LEADER_MAX = 10_000
-const PER_ANSWER_MAX = 1_000
+const PER_ANSWER_MAX = 2_000
 
 /** Hints for each leader, until it is told. Losing one costs time only: who is not in the ISR says so again. */
 export class ExpandHints {

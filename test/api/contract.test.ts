@@ -921,6 +921,7 @@ const BUILT = [
   'GET /api/v1/raft/status',
   'POST /api/v1/storage/metadata',
   'GET /api/v1/storage/status',
+  'GET /api/v1/storage/partitions/{name}/{id}',
   'GET /health/live',
   'GET /health/ready',
   'GET /metrics',
