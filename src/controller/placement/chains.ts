@@ -43,6 +43,8 @@ export class Chains {
   readonly #viaItem: Int32Array
   readonly #potentials: Int32Array
   #endPotential = 0
+  /** Found by the way. */
+  #ring: Link[] | null = null
   #isFirst = true
   /** Nodes that chains lead to; before the first search all. What cannot be reached once never can be. */
   #reachable: Wanted
@@ -138,6 +140,31 @@ export class Chains {
     return null
   }
 
+  /**
+   * Takes back what need not have been moved: rings of moves that leave all nodes within their bounds, and cost less than
+   * nothing. There are such when the bounds have changed since.
+   */
+  *takeBack(): Generator<void> {
+    for (;;) {
+      this.#ring = null
+      this.#prices.fill(0)
+      this.#viaNode.fill(NONE)
+      this.#open.fill(0)
+      for (const node of [...this.#bounds.nodes, this.#pool]) this.#open[node] = 1
+      for (let node = this.#cheapestOpen(); node >= 0 && this.#ring === null; node = this.#cheapestOpen()) {
+        this.#open[node] = 0
+        yield* this.#leaveFrom(node)
+      }
+      const ring = this.#ring as Link[] | null
+      if (ring === null) break
+      const twice = repeated(ring)
+      // Its price may not be what it seems.
+      if (twice !== null) this.#barred.add(twice)
+      else this.#move(ring)
+    }
+    this.#barred.clear()
+  }
+
   /** After a search in vain: whether a chain leads to the node. */
   isReached(node: number): boolean {
     return this.#prices[node]! < FAR
@@ -151,8 +178,7 @@ export class Chains {
     for (let node = this.#cheapestOpen(); node >= 0; node = this.#cheapestOpen()) {
       if (!this.#isFirst && this.#prices[node]! >= endPrice(cheapest())) break
       this.#open[node] = 0
-      if (node === this.#pool) this.#leavePool()
-      else yield* this.#leave(node)
+      yield* this.#leaveFrom(node)
     }
     const end = cheapest()
     if (this.#prices[end]! >= FAR) return []
@@ -168,6 +194,7 @@ export class Chains {
   #begin(): number[] {
     const { nodes, spare } = this.#bounds
     this.#prices.fill(FAR)
+    this.#viaNode.fill(NONE)
     this.#open.fill(0)
     const starts = nodes.filter(node => this.#bounds.above(node) > 0)
     const ends = nodes.filter(node => this.#bounds.below(node) > 0)
@@ -208,9 +235,24 @@ export class Chains {
   #extend(from: number, to: number, item: number, price: number): boolean {
     const step = price + this.#potentials[from]! - this.#potentials[to]!
     const sum = this.#prices[from]! + (this.#isFirst ? price : Math.max(0, step))
-    if (sum >= this.#prices[to]!) return false
+    if (sum >= this.#prices[to]! || (this.#isFirst && this.#closesRing(from, to, item))) return false
     this.#offer(to, sum, from, item)
     return true
+  }
+
+  /** Whether the chain to `from` comes from `to`: such a ring has a price below zero, and is no way to anywhere. */
+  #closesRing(from: number, to: number, item: number): boolean {
+    let node = from
+    while (node !== to && this.#viaNode[node]! !== NONE) node = this.#viaNode[node]!
+    if (node !== to) return false
+    const links = this.#chainTo(from, to)
+    this.#ring ??= item === NONE ? links : [...links, { item, from, to }]
+    return true
+  }
+
+  *#leaveFrom(node: number): Generator<void> {
+    if (node === this.#pool) this.#leavePool()
+    else yield* this.#leave(node)
   }
 
   #leavePool(): void {
@@ -256,9 +298,9 @@ export class Chains {
     return reached
   }
 
-  #chainTo(end: number): Link[] {
+  #chainTo(end: number, start = NONE): Link[] {
     const chain: Link[] = []
-    for (let to = end; this.#viaNode[to] !== NONE; to = this.#viaNode[to]!) {
+    for (let to = end; to !== start && this.#viaNode[to] !== NONE; to = this.#viaNode[to]!) {
       const [item, from] = [this.#viaItem[to]!, this.#viaNode[to]!]
       if (item !== NONE) chain.push({ item, from, to })
       assert(chain.length <= this.#pool, 'a chain ends')
@@ -268,7 +310,7 @@ export class Chains {
 
   /** False: an item occurs twice, and the first time left it so that the second cannot be. */
   #move(chain: readonly Link[]): boolean {
-    const isSimple = new Set(chain.map(({ item }) => item)).size === chain.length
+    const isSimple = repeated(chain) === null
     for (const [done, { item, from, to }] of chain.entries()) {
       if (isSimple || this.#mayMove(item, from, to)) {
         this.#board.move(item, from, to)
@@ -287,6 +329,12 @@ export class Chains {
       includes(this.#board.holders(item), from) && this.#board.find(item, from, target, () => true) === to
     )
   }
+}
+
+/** An item that occurs twice. */
+function repeated(chain: readonly Link[]): number | null {
+  const items = chain.map(({ item }) => item)
+  return items.find((item, i) => items.indexOf(item) < i) ?? null
 }
 
 function includes(nodes: ArrayLike<number>, node: number): boolean {

@@ -48,13 +48,31 @@ export class Levelling {
     return true
   }
 
-  /** What was moved already may as well go elsewhere: that costs nothing. */
+  /** What was moved already may be taken back, or may as well go elsewhere: that costs less than nothing, or nothing. */
   *#redirect(bounds: Bounds): Generator<void> {
-    if (this.#board.changes === 0 || bounds.areMet) return
+    if (this.#board.changes === 0) return
+    const changed = this.#board.changed()
+    const taken = this.#passOver(bounds)
+    for (const item of changed) this.#takeBack(item, taken)
+    yield* new Chains(this.#board, bounds, null).takeBack()
+    if (bounds.areMet) return
     const pass = this.#passOver(bounds)
-    for (const item of this.#board.changed()) this.#moveOne(item, pass, 0)
+    for (const item of changed) this.#moveOne(item, pass, 0)
     const chains = new Chains(this.#board, bounds, null)
     while (!bounds.areMet && (yield* chains.follow(() => true)));
+  }
+
+  #takeBack(item: number, { bounds, part, roomy }: Pass): void {
+    const holders = this.#board.holders(item)
+    for (let i = 0; i < holders.length; i++) {
+      const from = holders[i]!
+      if (!part.has(from) || this.#board.loads[from]! <= bounds.low[from]!) continue
+      const to = this.#board.find(item, from, roomy, other => this.#board.price(item, from, other) < 0)
+      if (to < 0) continue
+      this.#board.move(item, from, to)
+      if (bounds.above(to) >= 0) roomy.remove(to)
+      return
+    }
   }
 
   /** One pass over all items. Returns whether it moved anything, and may go on. */
