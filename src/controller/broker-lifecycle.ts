@@ -30,6 +30,8 @@ type Parts = {
   readonly clock: Clock
   readonly http: HttpSender
   readonly events: ControllerEvents
+  /** The version that a broker has acknowledged; 0: none. */
+  readonly pushedVersion: (brokerId: number) => number
 }
 
 const CHECK_INTERVAL_MS = 200
@@ -184,7 +186,13 @@ export class BrokerLifecycle {
       .filter(
         other => other.brokerId !== brokerId && other.incarnationId !== null && isActiveStatus(other.status),
       )
-      .every(other => (this.reports.of(other.brokerId)?.metadataVersion ?? 0) >= version)
+      .every(({ brokerId: other }) => this.#versionOf(other) >= version)
+  }
+
+  /** By its last heartbeat, or its answer to the last push. */
+  #versionOf(brokerId: number): number {
+    const reported = this.reports.of(brokerId)?.metadataVersion ?? 0
+    return Math.max(reported, this.#parts.pushedVersion(brokerId))
   }
 
   /** Throws UNKNOWN_BROKER and STALE_BROKER_EPOCH. */

@@ -111,8 +111,9 @@ export class Controller {
     const { sessionTimeoutMs, leaderBalanceDelayMs } = this.#options
     const proposer = new Proposer(this.#parts)
     const parts = { ...this.#parts, proposer }
-    const brokers = new BrokerLifecycle(sessionTimeoutMs, parts)
     const publisher = new Publisher(this.#identity(term), { ...this.#parts, tally: this.pushTally })
+    const pushedVersion = (brokerId: number): number => publisher.versionOf(brokerId)
+    const brokers = new BrokerLifecycle(sessionTimeoutMs, { ...parts, pushedVersion })
     publisher.publish()
     return {
       term,

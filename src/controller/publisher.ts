@@ -81,9 +81,9 @@ export class Publisher {
     }
   }
 
-  /** What each storage node was last known to have; null: it has not answered in this term. */
-  acknowledged(): Map<number, number | null> {
-    return new Map([...this.#subscribers].map(([brokerId, { version }]) => [brokerId, version]))
+  /** What the storage node was last known to have; 0: it has not answered in this term. */
+  versionOf(brokerId: number): number {
+    return this.#subscribers.get(brokerId)?.version ?? 0
   }
 
   status(): PushStatus[] {

@@ -21,6 +21,8 @@ export class Stage {
   readonly log: string[] = []
   readonly told: string[] = []
   readonly found = new Map<number, Found>()
+  /** What brokers have acknowledged of what was pushed. */
+  readonly pushed = new Map<number, number>()
   readonly proposer: Proposer
   readonly brokers: BrokerLifecycle
   #index = 0
@@ -37,7 +39,15 @@ export class Stage {
     before(this)
     const events = { manyLost: () => this.told.push('manyLost') } as unknown as ControllerEvents
     const { clock, replica, proposer } = this
-    this.brokers = new BrokerLifecycle(SESSION_MS, { clock, replica, proposer, events, http: this.#http() })
+    const pushedVersion = (brokerId: number): number => this.pushed.get(brokerId) ?? 0
+    this.brokers = new BrokerLifecycle(SESSION_MS, {
+      clock,
+      replica,
+      proposer,
+      events,
+      http: this.#http(),
+      pushedVersion,
+    })
   }
 
   #http() {
