@@ -21,11 +21,18 @@ async function agreed(cluster: Cluster): Promise<{ version: number; names: strin
       ...copies.map(({ body }) => body.metadataVersion),
     ])
     if (hashes.size !== 1 || versions.size !== 1) return null
-    return {
-      version: [...versions][0] as number,
-      names: views[0]!.body.topics.map((topic: { topicName: string }) => topic.topicName),
-    }
+    return { version: [...versions][0] as number, names: await topicNames(cluster.metadata[0]!.url) }
   })
+}
+
+/** Page by page: the whole metadata of a large cluster is no single answer. */
+async function topicNames(url: string): Promise<string[]> {
+  const names: string[] = []
+  for (let after = ''; ; after = names.at(-1)!) {
+    const { body } = await ask('GET', `${url}${TOPICS}?limit=10000&after=${after}`)
+    names.push(...body.topics.map((topic: { topicName: string }) => topic.topicName))
+    if (body.next === undefined) return names
+  }
 }
 
 /** Creates topics one after the other at whichever node answers; notes which were acknowledged and which may exist. */
