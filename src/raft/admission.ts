@@ -2,7 +2,7 @@ import type { Core } from './core.ts'
 import { atLeastAsUpToDate, type NodeId } from './entry.ts'
 import { refuseWiped } from './founding.ts'
 import type { Refusal } from './io.ts'
-import type { Envelope } from './message.ts'
+import type { Append, Envelope, Heartbeat, InstallSnapshot, Message } from './message.ts'
 import { uuidOf } from './voters.ts'
 
 /**
@@ -42,6 +42,8 @@ function admitToEmpty(core: Core, envelope: Envelope, clusterId: string): boolea
   }
   if (toUuid === null)
     return refuse(core, envelope, 'unknownVoter', 'this node is empty and not addressed by its UUID')
+  if (!isOfLeader(envelope.message))
+    return refuse(core, envelope, 'unknownVoter', `it is meant for data directory ${toUuid} of this node`)
   refuseWiped(core, envelope, toUuid)
   return false
 }
@@ -87,14 +89,21 @@ function mayKnowMore(core: Core, { from, fromUuid, message }: Envelope): boolean
 }
 
 /**
- * A sender that knows no more than this log may think of the disk that was here before: it must not end a node that the
- * others have recorded since.
+ * A sender may think of the disk that was here before: it must not end a node that the others have recorded since. Who led
+ * when this disk was addressed first had recorded it, and so has every later leader, unless it has recorded another one
+ * since. What comes of that term may still be from before, and what a candidate says of any time: a removed one may have
+ * a longer log than a newcomer.
  */
 function refuseOtherDisk(core: Core, envelope: Envelope, toUuid: string): false {
-  if (!mayKnowMore(core, envelope))
+  const { message } = envelope
+  if (!isOfLeader(message) || message.term <= core.term)
     return refuse(core, envelope, 'unknownVoter', `it is meant for data directory ${toUuid} of this node`)
   refuseWiped(core, envelope, toUuid)
   return false
+}
+
+function isOfLeader(message: Message): message is Append | Heartbeat | InstallSnapshot {
+  return message.type === 'append' || message.type === 'heartbeat' || message.type === 'installSnapshot'
 }
 
 /** The cluster lost its majority, and was recovered without the one of the two that has the lower epoch. */

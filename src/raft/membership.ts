@@ -2,6 +2,7 @@ import type { Core } from './core.ts'
 import { CHANGE_MEMBERS, type NodeId } from './entry.ts'
 import type { MemberChange } from './io.ts'
 import { Progress } from './progress.ts'
+import { hasQuorum } from './quorum.ts'
 import { advanceCommit, isLive, successorsOf } from './replication.ts'
 import { type Configuration, encodeConfiguration, membersOf, type Voter } from './voters.ts'
 
@@ -82,8 +83,19 @@ function exchangeVoters(
   const voters = [...current.voters.filter(({ id }) => !remove.includes(id)), ...joining]
   if (voters.length === 0) return 'the last voter cannot be removed'
   if (joining.length + remove.length === 0) return 'nothing would change'
+  const why = lacksMajority(core, current, voters)
+  if (why !== null) return why
   const learners = current.learners.filter(({ id }) => !add.includes(id))
   return { ...current, voters: voters.sort((a, b) => a.id - b.id), outgoing: current.voters, learners }
+}
+
+/** From the moment of the change on nothing goes without a majority of the new voters: one that is not there ends all service. */
+function lacksMajority(core: Core, current: Configuration, voters: readonly Voter[]): string | null {
+  const { progress } = core.leader()
+  const answers = (id: NodeId): boolean => id === core.options.id || isLive(core, progress.get(id))
+  if (hasQuorum({ ...current, voters, outgoing: null }, answers)) return null
+  const missing = voters.filter(({ id }) => !answers(id)).map(({ id }) => id)
+  return `of the ${voters.length} voters that would remain, ${missing.join(', ')} do not answer, and the others are no majority`
 }
 
 /** A learner that lags more would delay every commit once it votes. */

@@ -52,8 +52,14 @@ describe('who is let in', () => {
   })
 
   test('a message for another disk of this node ends the process, and names the request that waits for an answer', () => {
-    refuses(voter(2, 3, [1]), { toUuid: 'the-old-disk' }, 'wipedReceiver')
-    refuses(empty(2), { toUuid: 'the-old-disk' }, 'wipedReceiver')
+    const message: Message = { type: 'heartbeat', round: 0, successors: [], term: 9, session: 9, commit: 0 }
+    refuses(voter(2, 3, [1]), { toUuid: 'the-old-disk', message }, 'wipedReceiver')
+    refuses(empty(2), { toUuid: 'the-old-disk', message }, 'wipedReceiver')
+  })
+
+  test('a candidate ends no process: it may be one that was removed, and think of the disk before', () => {
+    refuses(voter(2, 3, [1]), { toUuid: 'the-old-disk' }, 'unknownVoter')
+    refuses(empty(2), { toUuid: 'the-old-disk' }, 'unknownVoter')
   })
 
   test('an empty node takes no part in a cluster that does not name its disk', () => {

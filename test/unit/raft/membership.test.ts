@@ -99,6 +99,19 @@ describe('when members may be changed', () => {
   })
 })
 
+test('no change leaves a majority that does not answer: from the moment it is appended nothing could be written', () => {
+  const leader = leaderOf(3)
+  // Node 3 went silent a while ago; node 2 answers, and keeps the leader in office.
+  for (let ms = 0; ms <= electionTimeoutMs; ms += heartbeatIntervalMs) {
+    leader.elapse(heartbeatIntervalMs)
+    leader.receive(2, heartbeatReply(leader))
+  }
+  assert.match(why(leader.change({ kind: 'voters', add: [], remove: [1] })), /remain, 3 do not answer/)
+  assert.match(why(leader.change({ kind: 'voters', add: [], remove: [2] })), /remain, 3 do not answer/)
+  assert.equal(leader.status.role, 'LEADER')
+  assert('entry' in leader.change({ kind: 'voters', add: [], remove: [3] }), 'who is gone can be removed')
+})
+
 describe('what is in force', () => {
   test('a learner gets the log, and counts for nothing', () => {
     const leader = leaderOf(3)
@@ -330,6 +343,19 @@ describe('who leaves', () => {
     assert.deepEqual(
       node.outbox.map(({ to, toUuid }) => [to, toUuid]),
       [[3, 'the-new-disk']],
+    )
+  })
+
+  test('a newcomer is not ended by what its leader said to the disk before it, nor by who was removed meanwhile (T17)', () => {
+    const node = follower(2, [entry(2, 2)])
+    const before = { toUuid: 'the-disk-before' }
+    node.receive(1, heartbeat(2))
+    node.receive(1, heartbeat(2), before)
+    node.receive(1, append(2, [1, 1], [entry(2, 2)]), before)
+    node.receive(3, voteRequest(9, { index: 99, term: 8 }), before)
+    assert.deepEqual(
+      node.refusals.map(({ reason }) => reason),
+      ['unknownVoter', 'unknownVoter', 'unknownVoter'],
     )
   })
 
