@@ -1,4 +1,6 @@
+import { membersOf } from '../src/raft/voters.ts'
 import type { Machine } from './cluster/machine.ts'
+import { isQuorum } from './invariants/quorums.ts'
 import { violated } from './invariants/violation.ts'
 import type { Run } from './run.ts'
 import { registerBroker } from './workload/commands.ts'
@@ -6,6 +8,8 @@ import { registerBroker } from './workload/commands.ts'
 /** A connect that nobody answers, and the waits between tries. */
 const RECONNECT_MS = 3_000
 const WRITE_MS = 10_000
+const DEAF_WRITES_MAX = 20
+const DEAF_ROUNDS = 4
 
 /**
  * When all faults are over, or all but a minority that stays broken, the cluster must serve again within bounded time:
@@ -31,20 +35,32 @@ export class Liveness {
       timeline.now + RECONNECT_MS + 1.3 * plan.network.stuckMs + 20 * plan.raft.electionTimeoutMs,
     )
     await this.#freshWrite()
+    if (plan.endsDeaf)
+      for (const machine of this.#run.chance.shuffled(this.#sound).slice(0, DEAF_ROUNDS))
+        await this.#isDeafTo(machine)
     if (this.#broken.length > 0) coverage.add('livenessWithMinorityDown')
     await this.#staysQuiet(10 * plan.raft.electionTimeoutMs)
     await this.#isolatedChangesNothing()
   }
 
+  /** The members that are to serve; who is none any more may run beside them, and counts for nothing. */
   get #sound(): Machine[] {
-    return this.#run.cluster.machines.filter(machine => !this.#broken.includes(machine))
+    const { cluster } = this.#run
+    const members = membersOf(cluster.recorded).map(({ id }) => cluster.machine(id))
+    return members.filter(machine => !this.#broken.includes(machine))
   }
 
   async #freshWrite(): Promise<void> {
-    const { workload } = this.#run
-    const limitMs = WRITE_MS
+    await this.#write()
+    await this.#run.until(() => this.#agree(), WRITE_MS, 'all logs and images are equal')
+  }
+
+  async #write(): Promise<void> {
+    const { workload, nemesis } = this.#run
     let written = false
     const again = (): void => {
+      // A change of members that was under way may have come through, and named another drive than the one in place.
+      for (const machine of this.#sound) nemesis.machines.restoreDrive(machine)
       if (!written) this.#run.timeline.after(20, attempt)
     }
     const attempt = (): void =>
@@ -56,11 +72,30 @@ export class Liveness {
         again,
       )
     attempt()
-    await this.#run.until(() => written, limitMs, 'a fresh write is acknowledged')
-    await this.#run.until(() => this.#agree(), limitMs, 'all logs and images are equal')
+    await this.#run.until(() => written, WRITE_MS, 'a fresh write is acknowledged')
+  }
+
+  /**
+   * The leader does not hear one follower, which goes on following. A little is written, so that here and there the log goes
+   * behind what the leader knows the follower to have; then all is quiet, and nothing but the leader can mend it.
+   */
+  async #isDeafTo(unheard: Machine): Promise<void> {
+    const { cluster, workload, plan, chance, coverage, trace, timeline } = this.#run
+    const leader = workload.leader()
+    if (leader === null || unheard === leader || !cluster.canSpare([unheard, ...this.#broken])) return
+    trace.note(0, 'deafens', () => `node ${leader.id} hears nothing of node ${unheard.id}`)
+    cluster.network.links.cut(unheard.id, leader.id)
+    for (let i = chance.between(1, DEAF_WRITES_MAX); i > 0; i--) await this.#write()
+    await this.#run.advance(timeline.now + 1.5 * plan.network.stuckMs)
+    cluster.network.mend(unheard.id, leader.id)
+    await this.#run.advance(timeline.now + RECONNECT_MS)
+    await this.#freshWrite()
+    coverage.add('deafLeaders')
   }
 
   #agree(): boolean {
+    // A change of voters goes through by itself.
+    if (this.#run.cluster.recorded?.outgoing !== null) return false
     const nodes = this.#sound.map(({ process }) => process?.node ?? null)
     const [first, ...others] = nodes
     if (first === null || first === undefined) return false
@@ -92,8 +127,9 @@ export class Liveness {
     const { cluster, workload, plan, coverage, trace, chance } = this.#run
     const leader = workload.leader()
     const followers = this.#sound.filter(machine => machine !== leader)
-    if (followers.length === 0 || this.#sound.length - 1 < cluster.majority) return
+    if (followers.length === 0) return
     const one = chance.pick(followers)
+    if (!cluster.canSpare([one, ...this.#broken])) return
     const rest = this.#sound.filter(machine => machine !== one)
     const before = this.#leadership(rest)
     const slowBefore = coverage.counts.slowDisksNoticed ?? 0
@@ -125,11 +161,15 @@ export class Liveness {
 
 /** Those whose drives are lost, and maybe more, up to a minority. */
 function chooseBroken({ cluster, plan, chance }: Run): Machine[] {
-  const { machines, majority } = cluster
   if (!cluster.isFounded) return []
-  const rotten = machines.filter(machine => cluster.countedDrive(machine).rotten)
-  const spare = machines.length - majority - rotten.length
-  if (!plan.minorityStaysDown || spare < 1) return rotten
-  const others = chance.shuffled(machines.filter(machine => !rotten.includes(machine)))
-  return [...rotten, ...others.slice(0, chance.between(1, spare))]
+  const broken = cluster.inService.filter(machine => cluster.countedDrive(machine).rotten)
+  if (!plan.minorityStaysDown) return broken
+  const isQuorumWithout = (some: readonly Machine[]): boolean =>
+    cluster.members
+      .possible()
+      .every(configuration => isQuorum(configuration, ({ id }) => !some.includes(cluster.machine(id))))
+  const most = chance.between(1, cluster.inService.length)
+  for (const machine of chance.shuffled(cluster.inService).slice(0, most))
+    if (!broken.includes(machine) && isQuorumWithout([...broken, machine])) broken.push(machine)
+  return broken
 }

@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Edit, MUTATIONS, type Mutation } from './mutations.ts'
+import { MUTATIONS } from './mutations/all.ts'
+import type { Edit, Mutation } from './mutations/mutation.ts'
 import type { RunResult } from './run.ts'
 
 /**
- * npm run mutate [-- PART_OF_A_NAME]: plants each bug in a copy of the code, one at a time, and runs the simulator on it
+ * npm run mutate [-- PART_OF_A_NAME ...]: plants each bug in a copy of the code, one at a time, and runs the simulator on it
  * until it is caught. Fails if one escapes, or cannot be planted because the code has changed.
  */
 const SEEDS_MAX = 300
@@ -22,8 +23,9 @@ type Outcome = {
   readonly seconds: number
 }
 
-const [wanted = ''] = process.argv.slice(2)
-const chosen = MUTATIONS.filter(({ id, bugClass }) => `${bugClass} ${id}`.includes(wanted))
+const wanted = process.argv.slice(2)
+const isWanted = (name: string): boolean => wanted.length === 0 || wanted.some(part => name.includes(part))
+const chosen = MUTATIONS.filter(({ id, bugClass }) => isWanted(`${bugClass} ${id}`))
 const outcomes: Outcome[] = []
 for (const { bugClass, id, foundBy } of chosen.filter(({ foundBy }) => foundBy !== undefined))
   process.stdout.write(`${bugClass.padEnd(4)} ${id.padEnd(75)} open: found by ${foundBy} only\n`)

@@ -12,6 +12,8 @@ import { type FrameFaults, type NetworkOptions, NO_FRAME_FAULTS } from './world/
  * faults left out, so that those which are in come more to bear (swarm testing).
  */
 export type Plan = {
+  /** Those that found the cluster; the other machines may join it later. */
+  readonly voters: number
   readonly clocks: readonly { skewMs: number; rate: number; granularityMs: number }[]
   readonly latency: Latency
   readonly network: NetworkOptions
@@ -30,6 +32,10 @@ export type Plan = {
   readonly foundInPeace: boolean
   readonly chaosMs: number
   readonly clients: number
+  /** How often a client writes many things at once. */
+  readonly burstShare: number
+  /** In the end a follower is heard no more for a while, and little is written. */
+  readonly endsDeaf: boolean
   readonly topics: number
   readonly thinkMs: number
   readonly proposalTimeoutMs: number
@@ -37,20 +43,29 @@ export type Plan = {
   readonly minorityStaysDown: boolean
 }
 
-const LAGGARDS = { faults: ['longOutage', 'isolate', 'leaderHunt', 'powerFailure', 'pause'] as FaultKind[] }
+const LAGGARDS = {
+  faults: ['longOutage', 'isolate', 'leaderHunt', 'powerFailure', 'pause', 'fork', 'fork'] as FaultKind[],
+}
+/** Appends come late and once more, behind snapshots that were sent because of them. */
+const LATE_FRAMES: FrameFaults = { lose: 0.02, refuse: 0.1, duplicate: 0.1, delay: 0.3, replay: 0.05 }
 
 /** About as many calls come in a run at most. */
 const CALLS_MAX = 2_000
 
 export function drawPlan(chance: Chance, nodes: number | null): Plan {
-  const size = nodes ?? chance.pick([1, 2, 3, 3, 3, 4, 5, 5, 5, 7])
+  const voters = nodes ?? chance.pick([1, 2, 3, 3, 3, 4, 5, 5, 5, 7])
   const electionTimeoutMs = chance.pick([100, 150, 300])
   const drawn = drawTroubles(chance, electionTimeoutMs)
   const raft = drawRaftOptions(chance, electionTimeoutMs)
   // Some runs are about who comes back from far behind, with a log that parted from the others'.
   const isAboutLaggards = chance.happens(0.2)
-  const troubles = isAboutLaggards ? { ...drawn, ...LAGGARDS } : drawn
+  const endangered = isAboutLaggards ? { ...drawn, ...LAGGARDS } : drawn
+  // In others nodes join and leave, whatever else goes on.
+  const membersChange = chance.happens(0.35)
+  const troubles = withChanges(endangered, membersChange)
+  const size = voters + (membersChange ? chance.between(1, 3) : 0)
   return {
+    voters,
     clocks: Array.from({ length: size }, () => drawClock(chance)),
     latency: chance.pick([
       { leastMs: 0.05, meanMs: 0.1 },
@@ -63,7 +78,7 @@ export function drawPlan(chance: Chance, nodes: number | null): Plan {
       stuckMs: chance.pick([300, 1_000, 5_000]),
       needsWayBack: chance.happens(0.5),
     },
-    frameFaults: drawFrameFaults(chance),
+    frameFaults: isAboutLaggards && chance.happens(0.5) ? LATE_FRAMES : drawFrameFaults(chance),
     speed: chance.pick([
       { leastMs: 0.05, meanMs: 0.1 },
       { leastMs: 0.1, meanMs: 1 },
@@ -74,7 +89,9 @@ export function drawPlan(chance: Chance, nodes: number | null): Plan {
     raft: isAboutLaggards ? { ...raft, snapshotBytesMin: 200 } : raft,
     ...troubles,
     ...drawWorkload(chance, electionTimeoutMs, troubles.chaosMs),
-    minorityStaysDown: size >= 3 && chance.happens(0.4),
+    burstShare: isAboutLaggards ? 0.1 : 0.01,
+    endsDeaf: chance.happens(0.5),
+    minorityStaysDown: voters >= 3 && chance.happens(0.4),
   }
 }
 
@@ -114,7 +131,8 @@ function drawFrameFaults(chance: Chance): FrameFaults {
  * else brings about half-replicated terms, and those are where most bugs of consensus have been.
  */
 function drawTroubles(chance: Chance, electionTimeoutMs: number) {
-  const drawn = chance.shuffled(FAULT_KINDS).slice(0, chance.between(3, 8))
+  const kinds = FAULT_KINDS.filter(kind => kind !== 'changeMembers')
+  const drawn = chance.shuffled(kinds).slice(0, chance.between(3, 8))
   const faults: FaultKind[] = chance.happens(0.3) ? [...drawn, 'leaderHunt'] : drawn
   return {
     faults: chance.happens(0.05) ? [] : faults,
@@ -123,6 +141,12 @@ function drawTroubles(chance: Chance, electionTimeoutMs: number) {
     foundInPeace: chance.happens(0.7),
     chaosMs: electionTimeoutMs * chance.pick([60, 100, 150]),
   }
+}
+
+/** A change takes many steps; faults that come between them are what matters. */
+function withChanges<T extends { faults: FaultKind[] }>(troubles: T, membersChange: boolean): T {
+  const { faults } = troubles
+  return membersChange ? { ...troubles, faults: [...faults, 'changeMembers', 'changeMembers'] } : troubles
 }
 
 function drawWorkload(chance: Chance, electionTimeoutMs: number, chaosMs: number) {

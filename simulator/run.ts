@@ -1,3 +1,4 @@
+import { membersOf } from '../src/raft/voters.ts'
 import { Chance } from './chance.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { MetadataProcess } from './cluster/metadata-process.ts'
@@ -32,7 +33,7 @@ export type RunResult = {
   readonly digest: string
 }
 
-const REPLAYS_ON_ELECTION = 60
+const REPLAYS_ON_ELECTION = 300
 const PEACE_MS = 5_000
 /** The loop of the real process gets its turn now and then, so that signals and messages come through. */
 const STEPS_PER_TURN = 20_000
@@ -87,14 +88,29 @@ export class Run {
         this.workload.contest(machine)
       },
       installed: process => this.#installed(process),
+      // Now it would be bad if the appends that were lost came after all.
+      sendsSnapshot: (from, to) => {
+        if (this.chance.happens(0.3)) this.cluster.network.catchUp(from, to)
+      },
+      // Old answers of who was there before, and old orders to it.
+      reconfigured: (before, { learners }, leader) => {
+        for (const { id } of learners.filter(
+          ({ uuid }) => !membersOf(before).some(one => one.uuid === uuid),
+        )) {
+          this.cluster.network.replayBetween(id, leader)
+          this.cluster.network.replayBetween(leader, id)
+        }
+      },
       exit: process => this.#exit(process),
+      history: this.history,
+      membersChange: this.plan.faults.includes('changeMembers'),
       processOn: drive => this.cluster.processes.find(({ machine }) => machine.drive === drive) ?? null,
     })
     this.cluster = new Cluster(this.plan, this.timeline, chance.fork(), this.witness)
-    this.safety = new Safety(this.cluster, this.history)
+    this.safety = new Safety(this.cluster, this.witness)
     this.workload = new Workload(this.cluster, chance.fork(), this.history, this.coverage)
-    const leader = () => this.workload.leader()
-    this.nemesis = new Nemesis(this.cluster, chance.fork(), this.coverage, this.trace, leader)
+    const { cluster, coverage, trace } = this
+    this.nemesis = new Nemesis({ cluster, chance: chance.fork(), coverage, trace }, this.workload)
   }
 
   async play(): Promise<RunResult['failure']> {
@@ -115,7 +131,7 @@ export class Run {
 
   async #safetyPhase(): Promise<void> {
     const { cluster, timeline, plan, chance, nemesis } = this
-    for (const machine of cluster.machines) nemesis.machines.startLater(machine, chance.between(0, 50))
+    for (const machine of cluster.inService) nemesis.machines.startLater(machine, chance.between(0, 50))
     if (plan.foundInPeace) {
       const ready = () => this.workload.leader()?.process?.node?.consensus.leadership.ready === true
       await this.until(ready, PEACE_MS, 'a cluster is founded in peace')
@@ -189,8 +205,7 @@ export class Run {
     coverage.add('elections', safety.elections)
     const won = safety.ledger.leaders
     coverage.add('electionsSplit', [...witness.votedTerms].filter(term => !won.has(term)).length)
-    for (const { drives } of cluster.machines)
-      for (const drive of drives) coverage.add('segmentsRolled', drive.rolls)
+    for (const drive of cluster.drives) coverage.add('segmentsRolled', drive.rolls)
     for (const process of cluster.processes)
       if (process.node !== null)
         coverage.add('readsFromDisk', process.machine.drive.reads - process.readsAtOpen)

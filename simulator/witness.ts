@@ -6,14 +6,20 @@ import { DamagedLog } from '../src/log/log.ts'
 import type { HardState } from '../src/raft/entry.ts'
 import type { Refusal } from '../src/raft/io.ts'
 import type { Envelope } from '../src/raft/message.ts'
+import type { Configuration } from '../src/raft/voters.ts'
 import type { ClusterObserver } from './cluster/cluster.ts'
 import type { MetadataProcess } from './cluster/metadata-process.ts'
 import type { Coverage } from './coverage.ts'
+import { changesBetween } from './coverage-of-members.ts'
+import type { CommitObserver } from './invariants/commits.ts'
+import { show as showConfiguration } from './invariants/configurations.ts'
 import type { DurableLog, StoredEntry } from './invariants/durable-log.ts'
 import { checkPromise } from './invariants/promises.ts'
+import { RejectionInvariants } from './invariants/rejections.ts'
 import type { Safety } from './invariants/safety.ts'
 import { Violation } from './invariants/violation.ts'
 import type { Trace } from './trace.ts'
+import type { History } from './workload/history.ts'
 import type { Drive, DriveFault } from './world/drive.ts'
 import type { Endpoint } from './world/virtual-network.ts'
 
@@ -38,8 +44,15 @@ export type WitnessParts = {
   readonly trace: Trace
   readonly coverage: Coverage
   readonly safety: () => Safety
+  readonly history: History
   readonly elected: (process: MetadataProcess) => void
   /** It has taken over the state of a snapshot, and its log is about to begin anew. */
+  /** Nodes join and leave. */
+  readonly membersChange: boolean
+  /** Another configuration is committed, by this leader. */
+  readonly reconfigured: (before: Configuration, after: Configuration, leader: number) => void
+  /** The first part of a snapshot goes out. */
+  readonly sendsSnapshot: (from: number, to: number) => void
   readonly installed: (process: MetadataProcess) => void
   /** The process ends by itself. */
   readonly exit: (process: MetadataProcess) => void
@@ -47,12 +60,13 @@ export type WitnessParts = {
 }
 
 /** Sees everything that happens in a run: tells the story, counts what is rare, and hands on what must be checked. */
-export class Witness implements ClusterObserver {
+export class Witness implements ClusterObserver, CommitObserver {
   /** Those that something has reached in this step. */
   readonly touchedProcesses = new Set<MetadataProcess>()
   failure: Error | null = null
   readonly #parts: WitnessParts
   readonly #votedTerms = new Set<number>()
+  readonly #rejections = new RejectionInvariants()
 
   constructor(parts: WitnessParts) {
     this.#parts = parts
@@ -69,17 +83,21 @@ export class Witness implements ClusterObserver {
 
   // The network.
 
-  sent(from: Endpoint, _to: number, bytes: Buffer): void {
+  sent(from: Endpoint, to: number, bytes: Buffer): void {
     const envelope = decodeEnvelope(bytes)
     this.#parts.trace.bytes(bytes)
     const { message } = envelope
     if (message.type === 'voteRequest' && !message.preVote) this.#votedTerms.add(message.term)
     checkPromise(from as MetadataProcess, envelope)
+    this.#rejections.sent(from as MetadataProcess, envelope)
+    this.#parts.safety().acknowledgements.sent(from as MetadataProcess, envelope)
+    if (message.type === 'installSnapshot' && message.offset === 0) this.#parts.sendsSnapshot(from.nodeId, to)
   }
 
   arrives(from: number, to: Endpoint, bytes: Buffer): void {
     const envelope = decodeEnvelope(bytes)
     this.#count(envelope)
+    this.#rejections.arrives(to as MetadataProcess, envelope)
     this.#parts.trace.note(to.nodeId, 'hears', () => `${from}: ${show(envelope)}`)
   }
 
@@ -109,6 +127,11 @@ export class Witness implements ClusterObserver {
     )
     this.#parts.safety().images.watch(process)
     process.readsAtOpen = process.machine.drive.reads
+  }
+
+  ended({ node }: MetadataProcess): void {
+    const changing = node?.consensus.configuration?.outgoing != null
+    if (changing) this.#parts.coverage.add('endedInJointPhase')
   }
 
   gaveUp(process: MetadataProcess, error: unknown): void {
@@ -153,17 +176,40 @@ export class Witness implements ClusterObserver {
 
   /** As the server does: who stands on a drive that is not the recorded one ends. */
   refused(process: MetadataProcess, { reason, text, from }: Refusal): void {
-    const { trace, coverage } = this.#parts
+    const { trace } = this.#parts
     trace.note(process.nodeId, 'refuses', () => `${reason} of node ${from}: ${text}`)
-    if (reason === 'contradiction' || reason === 'votersDisagree')
+    // A newcomer and a wiped founder, both empty, have two configuration files.
+    const bad = reason === 'contradiction' || (reason === 'votersDisagree' && !this.#parts.membersChange)
+    if (bad)
       this.fail(new Violation('I5', `node ${process.nodeId} refuses a message of node ${from}: ${text}`))
     if (reason !== 'wipedReceiver') return
-    if (process.isOnRecordedDrive())
-      this.fail(
-        new Violation('T17', `node ${process.nodeId} is refused on the very drive that is recorded: ${text}`),
-      )
-    coverage.add('wipedRefused')
+    this.#turnedAway(process, text)
     this.#parts.exit(process)
+  }
+
+  /** Who is empty yet cannot know that the one who turns it away thinks of the disk before; it is started again. */
+  #turnedAway(process: MetadataProcess, text: string): void {
+    const { coverage } = this.#parts
+    if (process.standing !== 'member') return coverage.add('wipedRefused')
+    if (process.node!.consensus.status().clusterId === null) return coverage.add('newcomersTurnedAway')
+    this.fail(
+      new Violation('T17', `node ${process.nodeId} is refused on the very drive that is recorded: ${text}`),
+    )
+  }
+
+  // Commits.
+
+  committed(index: number, entry: StoredEntry): void {
+    this.#parts.history.committed(index, entry)
+  }
+
+  configured(configuration: Configuration, before: Configuration | null, term: number): void {
+    const { trace, coverage, safety } = this.#parts
+    trace.note(0, 'members', () => showConfiguration(configuration))
+    if (before === null) return
+    const leader = safety().ledger.leaders.get(term)
+    if (leader !== undefined) this.#parts.reconfigured(before, configuration, leader)
+    for (const counter of changesBetween(before, configuration, leader)) coverage.add(counter)
   }
 
   unreadable(process: MetadataProcess, from: number, reason: string): void {
@@ -225,6 +271,7 @@ export class Witness implements ClusterObserver {
 
   cut(log: DurableLog, from: number): void {
     this.#parts.coverage.add('truncations')
+    if ((log.configurations.at(-1)?.index ?? 0) >= from) this.#parts.coverage.add('changesCut')
     this.#parts.trace.note(0, 'cut log', () => `from ${from}, it ended at ${log.lastIndex}`)
     this.#parts.safety().cut(log, from)
   }

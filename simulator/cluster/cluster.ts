@@ -2,8 +2,10 @@ import { decodeEntry } from '../../src/consensus/entry-codec.ts'
 import type { SnapshotOptions } from '../../src/consensus/snapshots.ts'
 import type { Target } from '../../src/io/network.ts'
 import type { RaftOptions } from '../../src/raft/options.ts'
-import { configurationOf } from '../../src/raft/voters.ts'
+import { type Configuration, configurationOf, membersOf } from '../../src/raft/voters.ts'
 import type { Chance } from '../chance.ts'
+import type { DurableLog } from '../invariants/durable-log.ts'
+import { isQuorum } from '../invariants/quorums.ts'
 import type { Plan } from '../plan.ts'
 import { Drive, type DriveObserver } from '../world/drive.ts'
 import { Links } from '../world/links.ts'
@@ -11,7 +13,8 @@ import type { Timeline } from '../world/timeline.ts'
 import { MachineClock } from '../world/virtual-clock.ts'
 import { type NetworkObserver, VirtualNetwork } from '../world/virtual-network.ts'
 import { Machine } from './machine.ts'
-import { MetadataProcess, type ProcessObserver } from './metadata-process.ts'
+import { Members } from './members.ts'
+import { type DriveStanding, MetadataProcess, type ProcessObserver } from './metadata-process.ts'
 
 export type ClusterObserver = NetworkObserver & ProcessObserver & DriveObserver
 
@@ -20,11 +23,14 @@ export class Cluster {
   readonly plan: Plan
   readonly timeline: Timeline
   readonly network: VirtualNetwork
+  /** The first ones found the cluster; the others may join it. */
   readonly machines: readonly Machine[]
+  readonly members: Members
   readonly #observer: ClusterObserver
   readonly #chance: Chance
   readonly #newClusterIds: Map<number, string>
-  #recorded: ReadonlyMap<number, string> | null = null
+  readonly #drives = new Map<string, Drive>()
+  #founding: Configuration | null = null
 
   constructor(plan: Plan, timeline: Timeline, chance: Chance, observer: ClusterObserver) {
     this.plan = plan
@@ -37,6 +43,11 @@ export class Cluster {
       const drive = this.#newDrive(i + 1)
       return new Machine(i + 1, new MachineClock(timeline, clock), chance.fork(), drive)
     })
+    for (const machine of this.machines.slice(plan.voters)) machine.inService = false
+    this.members = new Members({
+      logs: () => this.logs,
+      believed: () => this.processes.flatMap(({ node }) => node?.consensus.configuration ?? []),
+    })
     this.#newClusterIds = new Map(this.machines.map(({ id }) => [id, chance.uuid()]))
   }
 
@@ -44,8 +55,9 @@ export class Cluster {
     return this.machines.map(({ id }) => id)
   }
 
-  get majority(): number {
-    return Math.floor(this.machines.length / 2) + 1
+  /** Those on which a node is to run. */
+  get inService(): Machine[] {
+    return this.machines.filter(machine => machine.inService)
   }
 
   machine(id: number): Machine {
@@ -61,39 +73,69 @@ export class Cluster {
 
   #newDrive(id: number): Drive {
     const { timeline, plan } = this
-    return new Drive(`disk-${id}-${this.#chance.uuid()}`, '/data/raft', {
+    const drive = new Drive(`disk-${id}-${this.#chance.uuid()}`, '/data/raft', {
       timeline,
       chance: this.#chance.fork(),
       speed: plan.speed,
       observer: this.#observer,
     })
+    this.#drives.set(drive.uuid, drive)
+    return drive
   }
 
-  /** Which drive the cluster counts on for each voter, once a founding entry says so. */
-  recorded(): ReadonlyMap<number, string> | null {
-    if (this.#recorded !== null) return this.#recorded
-    for (const { drives } of this.machines) {
-      for (const { log } of drives) {
-        const founding = log.at(1)
-        if (founding === undefined) continue
-        const { voters } = configurationOf(decodeEntry(1, founding.record))!
-        this.#recorded = new Map(voters.map(({ id, uuid }) => [id, uuid]))
-        return this.#recorded
-      }
-    }
-    return null
+  /** Every drive that there ever was, those included that are in no machine now. */
+  get drives(): Drive[] {
+    return [...this.#drives.values()]
+  }
+
+  get logs(): DurableLog[] {
+    return this.drives.map(({ log }) => log)
+  }
+
+  driveOf(uuid: string): Drive | undefined {
+    return this.#drives.get(uuid)
+  }
+
+  /** Who is a member as far as anybody can be sure: by the newest commit, or by the founding entry, once it is written. */
+  get recorded(): Configuration | null {
+    return this.members.committed ?? this.#foundingEntry()
+  }
+
+  #foundingEntry(): Configuration | null {
+    const holder = this.logs.find(log => log.at(1) !== undefined)
+    if (holder !== undefined) this.#founding ??= configurationOf(decodeEntry(1, holder.at(1)!.record))
+    return this.#founding
   }
 
   /** The founding entry is on a majority of the drives: from now on the cluster can do without the others. */
   get isFounded(): boolean {
-    const holders = this.machines.filter(machine => this.countedDrive(machine).log.at(1) !== undefined)
-    return this.recorded() !== null && holders.length >= this.majority
+    if (this.members.committed !== null) return true
+    const founding = this.#foundingEntry()
+    return founding !== null && isQuorum(founding, ({ uuid }) => this.driveOf(uuid)?.log.at(1) !== undefined)
   }
 
-  /** The drive that counts for this voter: the recorded one, even while another is in the machine. */
+  /** The drive that counts for this member: the recorded one, even while another is in the machine. */
   countedDrive(machine: Machine): Drive {
-    const uuid = this.recorded()?.get(machine.id)
-    return (uuid === undefined ? undefined : machine.driveOf(uuid)) ?? machine.drive
+    const member = membersOf(this.recorded).find(({ id }) => id === machine.id)
+    return (member === undefined ? undefined : this.driveOf(member.uuid)) ?? machine.drive
+  }
+
+  /** Every configuration that may be in force, now or later, has a quorum of sound drives in their machines, without these. */
+  canSpare(without: readonly Machine[], also: readonly Configuration[] = []): boolean {
+    const sound = (id: number, uuid: string): boolean => {
+      const machine = this.machine(id)
+      return machine.drive.uuid === uuid && !machine.drive.rotten && !without.includes(machine)
+    }
+    return [...this.members.possible(), ...also].every(configuration =>
+      isQuorum(configuration, ({ id, uuid }) => sound(id, uuid)),
+    )
+  }
+
+  #standing({ drive }: Machine): DriveStanding {
+    const { recorded, members } = this
+    if (recorded === null) return 'unfounded'
+    if (membersOf(recorded).some(({ uuid }) => uuid === drive.uuid)) return 'member'
+    return members.knows(drive.uuid) ? 'former' : 'foreign'
   }
 
   // Life and death.
@@ -109,7 +151,7 @@ export class Cluster {
       segmentBytes: plan.segmentBytes,
       targets: this.#targets(machine),
       observer: this.#observer,
-      recordedUuid: () => this.recorded()?.get(machine.id) ?? null,
+      standing: () => this.#standing(machine),
     })
     machine.process.start()
   }
@@ -119,16 +161,23 @@ export class Cluster {
       ...this.plan.raft,
       id: machine.id,
       uuid: machine.drive.uuid,
-      configuredVoters: this.ids,
+      configuredVoters: this.#configured(machine),
       newClusterId: this.#newClusterIds.get(machine.id)!,
       random: machine.chance.fork().fraction,
     }
   }
 
   #targets(machine: Machine): Target[] {
-    return this.ids
+    return this.#configured(machine)
       .filter(id => id !== machine.id)
-      .map(nodeId => ({ nodeId, host: `10.0.0.${nodeId}`, port: 9093 }))
+      .map(nodeId => ({ nodeId, ...addressOf(nodeId) }))
+  }
+
+  /** What the operator writes into the configuration file: the members as of now, and the node itself. */
+  #configured({ id }: Machine): number[] {
+    const members = membersOf(this.recorded).map(member => member.id)
+    const known = members.length === 0 ? this.ids.slice(0, this.plan.voters) : members
+    return [...new Set([...known, id])].sort((a, b) => a - b)
   }
 
   /** The process is gone at once; the machine and its memory of files live on. */
@@ -146,6 +195,7 @@ export class Cluster {
     const process = machine.process
     if (process === null) return
     machine.process = null
+    this.#observer.ended(process)
     process.life.end()
     this.network.ended(process, powerLost)
   }
@@ -189,4 +239,8 @@ export class Cluster {
   wipe(machine: Machine): void {
     machine.insert(this.#newDrive(machine.id))
   }
+}
+
+export function addressOf(id: number): { host: string; port: number } {
+  return { host: `10.0.0.${id}`, port: 9093 }
 }

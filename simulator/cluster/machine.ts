@@ -13,6 +13,8 @@ export class Machine {
   readonly drives: Drive[]
   drive: Drive
   process: MetadataProcess | null = null
+  /** Somebody wants a node to run here. */
+  inService = true
   /** Somebody keeps it down until this time. */
   downUntil = 0
 

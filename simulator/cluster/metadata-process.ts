@@ -15,6 +15,8 @@ export interface ProcessObserver {
   /** Something has reached the process. */
   touched(process: MetadataProcess): void
   opened(process: MetadataProcess): void
+  /** Killed, or without power. */
+  ended(process: MetadataProcess): void
   /** The node says that it cannot go on, or could not start: a real process would end here. */
   gaveUp(process: MetadataProcess, error: unknown): void
   changed(process: MetadataProcess, leadership: Leadership): void
@@ -27,6 +29,12 @@ export interface ProcessObserver {
   disconnected(process: MetadataProcess, nodeId: number, reason: string): void
 }
 
+/**
+ * member: the newest committed configuration names it; former: some configuration did, or will if it is committed;
+ * foreign: none did; unfounded: there is no cluster.
+ */
+export type DriveStanding = 'unfounded' | 'member' | 'former' | 'foreign'
+
 export type ProcessParts = {
   readonly timeline: Timeline
   readonly network: VirtualNetwork
@@ -35,8 +43,8 @@ export type ProcessParts = {
   readonly segmentBytes: number
   readonly targets: readonly Target[]
   readonly observer: ProcessObserver
-  /** The drive that the cluster counts on for this node, if there is a cluster. */
-  readonly recordedUuid: () => string | null
+  /** What the log says of the drive that the process runs on. */
+  readonly standing: () => DriveStanding
 }
 
 /** One run of a real metadata node, from start to end, in the virtual world. */
@@ -54,6 +62,7 @@ export class MetadataProcess implements Endpoint {
   led = false
   /** It was told to stop, and only ends its writes. */
   isStopping = false
+  #proposedAt = -1
   /** How often its drive had been read when the node was open. */
   readsAtOpen = 0
 
@@ -65,14 +74,18 @@ export class MetadataProcess implements Endpoint {
     this.clock = new VirtualClock(parts.timeline, machine.clock, this.life, machine.chance, parts.lateness)
   }
 
-  isOnRecordedDrive(): boolean {
-    return this.#parts.recordedUuid() === this.machine.drive.uuid
+  get standing(): DriveStanding {
+    return this.#parts.standing()
   }
 
-  /** The cluster counts on another drive than the one in this machine. */
-  isOnForeignDrive(): boolean {
-    const recorded = this.#parts.recordedUuid()
-    return recorded !== null && recorded !== this.machine.drive.uuid
+  /** A client has just proposed something. */
+  proposed(): void {
+    this.#proposedAt = this.clock.idleRuns
+  }
+
+  /** The loop has not turned since. */
+  get hasNewProposals(): boolean {
+    return this.#proposedAt === this.clock.idleRuns
   }
 
   get listens(): boolean {

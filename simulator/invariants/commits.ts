@@ -1,34 +1,50 @@
+import { decodeEntry } from '../../src/consensus/entry-codec.ts'
+import { isInternal } from '../../src/raft/entry.ts'
+import { type Configuration, configurationOf } from '../../src/raft/voters.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { ConfigurationInvariants } from './configurations.ts'
 import type { DurableLog, StoredEntry } from './durable-log.ts'
 import { type Ledger, same } from './ledger.ts'
 import type { Look } from './look.ts'
+import { isQuorum } from './quorums.ts'
 import { violated } from './violation.ts'
 
-export type CommitObserver = { committed(index: number, entry: StoredEntry): void }
+export type CommitObserver = {
+  committed(index: number, entry: StoredEntry): void
+  /** `before`: the configuration that this one follows; null for the founding one. */
+  configured(configuration: Configuration, before: Configuration | null, term: number): void
+}
 
 /**
- * What is committed: durable on a majority of the devices when anybody first knows it (I6), on a majority for ever (I8),
- * and never anything else (I5). What is applied is committed, and durable where it is applied (I13).
+ * What is committed: durable on a quorum of the devices when anybody first knows it (I6), on a quorum for ever (I8), and
+ * never anything else (I5). What is applied is committed, and durable where it is applied (I13).
  */
 export class CommitInvariants {
   readonly #cluster: Cluster
   readonly #ledger: Ledger
+  readonly #configurations: ConfigurationInvariants
   readonly #observer: CommitObserver
   /** How far each log equals what is committed. */
   readonly #agreed = new Map<DurableLog, number>()
 
-  constructor(cluster: Cluster, ledger: Ledger, observer: CommitObserver) {
+  constructor(
+    cluster: Cluster,
+    ledger: Ledger,
+    configurations: ConfigurationInvariants,
+    observer: CommitObserver,
+  ) {
     this.#cluster = cluster
     this.#ledger = ledger
+    this.#configurations = configurations
     this.#observer = observer
   }
 
-  check({ status, log }: Look): void {
+  check(look: Look): void {
+    const { status, log } = look
     const { commit, applied, durable, last, id } = status
     if (applied > commit || commit > last.index)
       violated('I13', `node ${id}: applied ${applied}, commit ${commit}, last ${last.index}`)
-    for (let index = this.#ledger.lastCommitted + 1; index <= commit; index++)
-      this.#commit(index, status.term)
+    for (let index = this.#ledger.lastCommitted + 1; index <= commit; index++) this.#commit(index, look)
     if (durable > log.lastIndex)
       violated('I6', `node ${id} takes entry ${durable} for durable, its device ends at ${log.lastIndex}`)
     const certain = Math.min(commit, durable)
@@ -52,40 +68,70 @@ export class CommitInvariants {
     return agreed
   }
 
-  #commit(index: number, knownIn: number): void {
-    const logs = this.#logs()
-    for (const log of logs) log.refresh()
-    const held = logs.map(log => log.at(index))
-    const entry = held.find(
-      one =>
-        one !== undefined &&
-        held.filter(other => other !== undefined && same(one, other)).length >= this.#cluster.majority,
-    )
-    if (entry === undefined) {
-      const terms = held.map((one, i) => `${i + 1}: ${one === undefined ? 'none' : `term ${one.term}`}`)
-      violated(
-        'I6',
-        `entry ${index} counts as committed, but no majority of the devices has it (${terms.join(', ')})`,
-      )
+  #commit(index: number, look: Look): void {
+    for (const log of this.#cluster.logs) log.refresh()
+    const inForce = this.#configurations.inForce(look)
+    for (const entry of this.#candidates(index)) {
+      const under = inForce.find(configuration => this.#restsOn(index, entry, configuration))
+      if (under === undefined) continue
+      this.#ledger.committed.push({ entry, knownIn: look.status.term, under })
+      this.#observer.committed(index, entry)
+      this.#configure(index, entry)
+      return
     }
-    this.#ledger.committed.push({ entry, knownIn })
-    this.#observer.committed(index, entry)
+    const text = inForce.map(configuration => this.#show(index, configuration)).join('; or ')
+    violated('I6', `entry ${index} counts as committed, but no quorum of the devices has it: ${text}`)
   }
 
-  /** I8: a straggler may cut what others have committed, but never one of the majority that the commit rests on. */
+  /** What lies at this index, each entry once. */
+  #candidates(index: number): StoredEntry[] {
+    const different: StoredEntry[] = []
+    for (const log of this.#cluster.logs) {
+      const entry = log.at(index)
+      if (entry !== undefined && !different.some(other => same(other, entry))) different.push(entry)
+    }
+    return different
+  }
+
+  #restsOn(index: number, entry: StoredEntry, configuration: Configuration, except?: DurableLog): boolean {
+    return isQuorum(configuration, ({ uuid }) => {
+      const log = this.#cluster.driveOf(uuid)?.log
+      const own = log?.at(index)
+      return log !== except && own !== undefined && same(own, entry)
+    })
+  }
+
+  #show(index: number, { voters, outgoing }: Configuration): string {
+    const has = (uuid: string) => this.#cluster.driveOf(uuid)?.log.at(index)?.term ?? 'none'
+    const set = (ids: Configuration['voters']) => ids.map(({ id, uuid }) => `${id}: ${has(uuid)}`).join(', ')
+    return `terms ${set(voters)}${outgoing === null ? '' : `, leaving ${set(outgoing)}`}`
+  }
+
+  #configure(index: number, entry: StoredEntry): void {
+    if (!isInternal(entry.type)) return
+    const configuration = configurationOf(decodeEntry(index, entry.record))
+    if (configuration === null) return
+    const before = this.#cluster.members.committed
+    this.#cluster.members.commit(configuration, entry)
+    this.#observer.configured(configuration, before, entry.term)
+  }
+
+  /**
+   * I8: a straggler may cut what others have committed, but never one of the quorum that the commit rests on: that of its
+   * own time, or of the members that there are now.
+   */
   cut(log: DurableLog, from: number): void {
     const agreed = this.agreed(log)
     if (agreed < from) return
     this.#agreed.set(log, from - 1)
-    if (!this.#logs().includes(log)) return
     for (let index = from; index <= agreed; index++) {
-      const holders = this.#logs().filter(other => other !== log && this.agreed(other) >= index)
-      if (holders.length < this.#cluster.majority)
-        violated('I8', `committed entry ${index} is cut, and then on ${holders.length} devices only`)
+      const { entry, under } = this.#ledger.at(index)!
+      const now = this.#cluster.members.committed ?? under
+      if (![under, now].some(configuration => this.#restsOn(index, entry, configuration, log)))
+        violated(
+          'I8',
+          `committed entry ${index} is cut: ${this.#show(index, under)}; ${this.#show(index, now)}`,
+        )
     }
-  }
-
-  #logs(): DurableLog[] {
-    return this.#cluster.machines.map(machine => this.#cluster.countedDrive(machine).log)
   }
 }

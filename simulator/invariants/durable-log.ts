@@ -6,7 +6,14 @@ import {
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
 } from '../../src/log/segment.ts'
-import { BEFORE_FIRST, BLANK_HARD_STATE, type EntryId, type HardState } from '../../src/raft/entry.ts'
+import {
+  BEFORE_FIRST,
+  BLANK_HARD_STATE,
+  type EntryId,
+  type HardState,
+  isInternal,
+} from '../../src/raft/entry.ts'
+import { type Configuration, configurationOf } from '../../src/raft/voters.ts'
 import type { MemoryDisk } from '../../test/unit/log/memory-disk.ts'
 
 /** An entry as it lies on the device. */
@@ -37,6 +44,8 @@ export type LogDevice = {
  */
 export class DurableLog {
   readonly entries: StoredEntry[] = []
+  /** Those among the entries, oldest first. */
+  configurations: Configuration[] = []
   /** The last entry that the newest snapshot on the device covers. */
   snapshotIndex = 0
   hardState: HardState = BLANK_HARD_STATE
@@ -113,10 +122,17 @@ export class DurableLog {
     if (parts >= 0) this.#cut(parts + 1)
     for (const entry of held.slice(this.entries.length)) {
       this.entries.push(entry)
+      this.#addConfiguration(entry)
       this.#observer.added(this, this.lastIndex)
     }
     const newest = this.#states.pop()
     if (newest !== undefined) this.#save(newest)
+  }
+
+  #addConfiguration({ type, record }: StoredEntry): void {
+    if (!isInternal(type)) return
+    const configuration = configurationOf(decodeEntry(this.lastIndex, record))
+    if (configuration !== null) this.configurations.push(configuration)
   }
 
   #readFrames(): void {
@@ -193,6 +209,7 @@ export class DurableLog {
   #cut(from: number): void {
     this.#observer.cut(this, from)
     this.entries.length = Math.max(0, from - this.first)
+    this.configurations = this.configurations.filter(({ index }) => index < from)
   }
 
   #save(after: HardState): void {

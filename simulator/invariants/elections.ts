@@ -1,4 +1,5 @@
 import type { CommitInvariants } from './commits.ts'
+import type { ConfigurationInvariants } from './configurations.ts'
 import type { DurableLog } from './durable-log.ts'
 import type { Ledger } from './ledger.ts'
 import type { Look } from './look.ts'
@@ -8,14 +9,16 @@ import { violated } from './violation.ts'
 export class ElectionInvariants {
   readonly #ledger: Ledger
   readonly #commits: CommitInvariants
+  readonly #configurations: ConfigurationInvariants
   /** What each run of a process said last. */
   readonly #before = new WeakMap<object, { term: number; commit: number; applied: number; role: string }>()
   readonly #leading = new Map<DurableLog, number>()
   #changes = 0
 
-  constructor(ledger: Ledger, commits: CommitInvariants) {
+  constructor(ledger: Ledger, commits: CommitInvariants, configurations: ConfigurationInvariants) {
     this.#ledger = ledger
     this.#commits = commits
+    this.#configurations = configurations
   }
 
   /** How many leaders there have been. */
@@ -53,7 +56,11 @@ export class ElectionInvariants {
   }
 
   /** I3: every entry that somebody of an earlier term knew to be committed is on the device of the new leader. */
-  #elected({ status: { id, term }, log }: Look): void {
+  #elected(look: Look): void {
+    const {
+      status: { id, term },
+      log,
+    } = look
     this.#ledger.leaders.set(term, id)
     this.#changes += 1
     const needed = this.#ledger.committedBefore(term)
@@ -62,6 +69,7 @@ export class ElectionInvariants {
         'I3',
         `the leader of term ${term}, node ${id}, lacks committed entry ${this.#commits.agreed(log) + 1}`,
       )
+    this.#configurations.elected(look)
     if (log.hardState.term !== term || log.hardState.votedFor !== id)
       violated('I17', `node ${id} leads term ${term}, but its device says ${JSON.stringify(log.hardState)}`)
   }

@@ -1,7 +1,12 @@
+import type { Configuration } from '../../src/raft/voters.ts'
 import type { StoredEntry } from './durable-log.ts'
 
-/** An entry that is committed, and the term of whoever knew it first. */
-export type CommittedEntry = { readonly entry: StoredEntry; readonly knownIn: number }
+/** An entry that is committed, the term of whoever knew it first, and the configuration under which it was. */
+export type CommittedEntry = {
+  readonly entry: StoredEntry
+  readonly knownIn: number
+  readonly under: Configuration
+}
 
 /** What the run has seen so far and nobody may contradict. */
 export class Ledger {

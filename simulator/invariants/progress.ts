@@ -1,9 +1,11 @@
 import { decodeEntry } from '../../src/consensus/entry-codec.ts'
 import { sizeOf } from '../../src/raft/entry.ts'
+import type { VoterStatus } from '../../src/raft/io.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { StoredEntry } from './durable-log.ts'
 import { same } from './ledger.ts'
 import type { Look } from './look.ts'
+import { isQuorum, reachedByQuorum } from './quorums.ts'
 import { violated } from './violation.ts'
 
 /** Timers fire late, and clocks tick coarsely. */
@@ -19,20 +21,24 @@ export class ProgressInvariants {
 
   check(look: Look): void {
     if (look.status.role !== 'LEADER') return
-    for (const voter of look.status.voters) this.#match(look, voter.id, voter.match ?? 0, voter.next ?? 0)
+    for (const member of [...look.status.voters, ...look.status.learners]) this.#match(look, member)
     this.#commitsWhatItMay(look)
     this.#boundsWhatIsOpen(look)
     this.#hearsItsMajority(look)
   }
 
   /** I14, and more: what counts as matched is on the follower's device, and the same there. */
-  #match({ status, log }: Look, id: number, match: number, next: number): void {
+  #match({ status, log }: Look, member: VoterStatus): void {
+    const { id, uuid } = member
+    const match = member.match ?? 0
+    const next = member.next ?? 0
     if (match < 0 || match >= next || next > status.last.index + 1)
       violated(
         'I14',
         `leader ${status.id} has match ${match} and next ${next} for node ${id}, its log ends at ${status.last.index}`,
       )
-    const theirs = this.#cluster.countedDrive(this.#cluster.machine(id)).log
+    const theirs = this.#cluster.driveOf(uuid)?.log
+    if (theirs === undefined) violated('I16', `leader ${status.id} counts on drive ${uuid}, which is nowhere`)
     theirs.refresh()
     // Who has gone on to a later term may have cut what this leader once counted.
     if (match === 0 || theirs.hardState.term > status.term) return
@@ -48,9 +54,10 @@ export class ProgressInvariants {
   }
 
   /** I18: the commit rule was called everywhere it must be. */
-  #commitsWhatItMay({ status, log }: Look): void {
-    const matches = status.voters.map(voter => voter.match ?? 0).sort((a, b) => b - a)
-    const held = matches[Math.floor(matches.length / 2)] ?? 0
+  #commitsWhatItMay({ process, status, log }: Look): void {
+    const matches = new Map(status.voters.map(({ id, match }) => [id, match ?? 0]))
+    const configuration = process.node!.consensus.configuration!
+    const held = reachedByQuorum(configuration, ({ id }) => matches.get(id)!)
     if (held > status.commit && log.at(held)?.term === status.term)
       violated('I18', `leader ${status.id} could commit entry ${held}, and is at ${status.commit}`)
   }
@@ -61,9 +68,11 @@ export class ProgressInvariants {
     const limitMs = electionTimeoutMs + 2 * heartbeatIntervalMs + LATE_MS
     const disturbedAt = Math.max(process.life.resumedAt, process.machine.clock.driftedAt)
     if (this.#cluster.timeline.now - disturbedAt < 4 * limitMs) return
-    const live = status.voters.filter(({ contactAgeMs }) => (contactAgeMs ?? 0) <= limitMs)
-    if (status.voters.length > 0 && live.length <= status.voters.length / 2)
-      violated('T32', `leader ${status.id} hears ${live.length - 1} others only, and leads on`)
+    const live = status.voters
+      .filter(({ contactAgeMs }) => (contactAgeMs ?? 0) <= limitMs)
+      .map(({ id }) => id)
+    if (!isQuorum(process.node!.consensus.configuration!, ({ id }) => live.includes(id)))
+      violated('T32', `leader ${status.id} hears ${live.join(', ')} only, and leads on`)
   }
 
   /** I19: one entry may always wait for its commit; beyond it, no more than the limit. */

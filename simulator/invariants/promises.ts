@@ -9,7 +9,7 @@ import { violated } from './violation.ts'
  */
 export function checkPromise(process: MetadataProcess, { to, message }: Envelope): void {
   if (message.type === 'foundingProbe' || message.type === 'foundingAnswer') return
-  if (process.isOnForeignDrive())
+  if (process.standing === 'foreign')
     violated(
       'T17',
       `node ${process.nodeId} sends a ${message.type} from a drive that the cluster does not know`,

@@ -1,7 +1,9 @@
 import type { HardState } from '../../src/raft/entry.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { MetadataProcess } from '../cluster/metadata-process.ts'
+import { AcknowledgementInvariants } from './acknowledgements.ts'
 import { CommitInvariants, type CommitObserver } from './commits.ts'
+import { ConfigurationInvariants } from './configurations.ts'
 import type { DurableLog, DurableLogObserver, StoredEntry } from './durable-log.ts'
 import { ElectionInvariants } from './elections.ts'
 import { ImageInvariants } from './images.ts'
@@ -18,14 +20,17 @@ import { violated } from './violation.ts'
 export class Safety implements DurableLogObserver {
   readonly ledger = new Ledger()
   readonly images = new ImageInvariants()
+  readonly acknowledgements = new AcknowledgementInvariants()
   readonly #commits: CommitInvariants
   readonly #elections: ElectionInvariants
   readonly #progress: ProgressInvariants
   readonly #logs = new LogInvariants()
+  readonly #configurations: ConfigurationInvariants
 
   constructor(cluster: Cluster, observer: CommitObserver) {
-    this.#commits = new CommitInvariants(cluster, this.ledger, observer)
-    this.#elections = new ElectionInvariants(this.ledger, this.#commits)
+    this.#configurations = new ConfigurationInvariants(cluster)
+    this.#commits = new CommitInvariants(cluster, this.ledger, this.#configurations, observer)
+    this.#elections = new ElectionInvariants(this.ledger, this.#commits, this.#configurations)
     this.#progress = new ProgressInvariants(cluster)
   }
 
@@ -44,11 +49,14 @@ export class Safety implements DurableLogObserver {
     this.#commits.check(look)
     this.#elections.check(look)
     this.#progress.check(look)
+    this.acknowledgements.check(look)
     this.#memoryEqualsDevice(look)
+    this.#configurations.check(look)
   }
 
   /** I17: while nothing is being written and nothing is about to be, memory is what the device has. */
-  #memoryEqualsDevice({ process, status, log }: Look): void {
+  #memoryEqualsDevice(look: Look): void {
+    const { process, status, log } = look
     if (process.machine.drive.isBusy || process.clock.idleWaiting > 0 || process.life.paused) return
     const { id, term, last, clusterId, snapshot } = status
     // A snapshot that has just come stands on the device, and the node is about to hear of it.
@@ -64,15 +72,18 @@ export class Safety implements DurableLogObserver {
         'I17',
         `node ${id} at rest has ${JSON.stringify({ term, clusterId, last })}, its device ${JSON.stringify({ ...hardState, last: log.last })}`,
       )
+    this.#configurations.rests(look)
   }
 
   added(log: DurableLog, index: number): void {
     this.#logs.added(log, index)
+    this.#configurations.added(log)
   }
 
   cut(log: DurableLog, from: number): void {
     this.#elections.cut(log, from)
     this.#commits.cut(log, from)
+    this.acknowledgements.cut(log, from)
   }
 
   covered(index: number): readonly StoredEntry[] {

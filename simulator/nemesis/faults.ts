@@ -25,6 +25,9 @@ export const FAULT_KINDS = [
   'slowLinks',
   'strand',
   'leaderHunt',
+  'changeMembers',
+  'usurp',
+  'fork',
 ] as const
 
 export type FaultKind = (typeof FAULT_KINDS)[number]

@@ -1,15 +1,18 @@
-import type { Chance } from '../chance.ts'
-import type { Cluster } from '../cluster/cluster.ts'
 import type { Machine } from '../cluster/machine.ts'
 import type { LinkFaults } from './link-faults.ts'
-import type { MachineFaults } from './machine-faults.ts'
+import type { FaultParts, MachineFaults } from './machine-faults.ts'
 
-export type HuntParts = {
-  readonly cluster: Cluster
-  readonly chance: Chance
+export type HuntParts = FaultParts & {
+  readonly clients: Clients
   readonly links: LinkFaults
   readonly machines: MachineFaults
   readonly leader: () => Machine | null
+}
+
+/** Those who use the cluster. */
+export type Clients = {
+  /** Many writes at once, all at this node. */
+  burst(at: Machine, count: number): void
 }
 
 /**
@@ -26,7 +29,7 @@ export class LeaderHunt {
 
   constructor(parts: HuntParts, ms: number) {
     this.#parts = parts
-    this.#witness = parts.chance.pick(parts.cluster.machines)
+    this.#witness = parts.chance.pick(parts.cluster.inService)
     this.#until = parts.cluster.timeline.now + ms
   }
 

@@ -14,7 +14,7 @@ export class LinkFaults {
 
   strike(kind: FaultKind, machine: Machine, ms: number): void {
     const { chance, cluster, coverage } = this.#parts
-    const other = chance.pick(cluster.machines)
+    const other = chance.pick(cluster.inService)
     switch (kind) {
       case 'cutOneWay':
         coverage.add('cutsOneWay')

@@ -38,7 +38,7 @@ export class MachineFaults {
         return true
       case 'powerFailureOfAll':
         coverage.add('powerFailuresOfAll')
-        for (const one of cluster.machines) this.#losePower(one, ms)
+        for (const one of cluster.inService) this.#losePower(one, ms)
         return true
       case 'crashLoop':
         coverage.add('crashLoops')
@@ -52,7 +52,7 @@ export class MachineFaults {
         this.#stop(machine, ms)
         return true
       case 'transfer':
-        this.#transfer(machine, ms)
+        this.transfer(machine, this.#parts.chance.pick([null, ...cluster.ids]), ms)
         return true
       case 'strand':
         this.#strand(machine, ms)
@@ -81,8 +81,7 @@ export class MachineFaults {
         this.#slow(machine, ms)
         return true
       case 'readCorruption':
-        trace.note(machine.id, 'disk', () => 'its next read will be wrong by a bit')
-        drive.strike({ kind: 'read' })
+        this.#corruptRead(machine)
         return true
       case 'rot':
         this.#rot(machine, ms)
@@ -130,9 +129,8 @@ export class MachineFaults {
   }
 
   /** An operator wants another controller; whoever is not one takes no notice. */
-  #transfer({ process }: Machine, ms: number): void {
-    const { coverage, trace, chance, cluster } = this.#parts
-    const target = chance.pick([null, ...cluster.ids])
+  transfer({ process }: Machine, target: number | null, ms: number): void {
+    const { coverage, trace } = this.#parts
     if (process?.node?.consensus.leadership.role !== 'LEADER') return
     coverage.add('transfersOrdered')
     trace.note(process.nodeId, 'transfer', () => `to node ${target ?? 'that is furthest'}`)
@@ -149,7 +147,7 @@ export class MachineFaults {
 
   start(machine: Machine): void {
     const { cluster, trace, coverage } = this.#parts
-    if (machine.process !== null || machine.downUntil > cluster.timeline.now) return
+    if (machine.process !== null || !machine.inService || machine.downUntil > cluster.timeline.now) return
     trace.note(machine.id, 'start', () => `on drive ${machine.drive.uuid}`)
     if (machine.drive.log.lastIndex > 0) coverage.add('recoveries')
     cluster.start(machine)
@@ -161,7 +159,7 @@ export class MachineFaults {
    */
   #strand(machine: Machine, ms: number): void {
     const { chance, cluster, trace } = this.#parts
-    const follower = chance.pick(cluster.machines)
+    const follower = chance.pick(cluster.inService)
     const kept = [machine.id, follower.id]
     trace.note(0, 'strand', () => `node ${machine.id} with node ${follower.id}`)
     follower.drive.slowMs = chance.pick([5, 50, 200])
@@ -213,6 +211,15 @@ export class MachineFaults {
     })
   }
 
+  /** The next read, or the next one in a turn in which something was proposed. */
+  #corruptRead(machine: Machine): void {
+    const { chance, trace } = this.#parts
+    const { process, drive } = machine
+    if (process === null || chance.happens(0.5)) drive.strike({ kind: 'read' })
+    else drive.strike({ kind: 'read', when: () => process.hasNewProposals })
+    trace.note(machine.id, 'disk', () => 'a read will be wrong by a bit')
+  }
+
   /** A node whose drive has rotted may never come back: so no more than a minority, wiped ones included. */
   #rot(machine: Machine, ms: number): void {
     const { coverage, trace, cluster } = this.#parts
@@ -243,10 +250,9 @@ export class MachineFaults {
    */
   #canSpare(machine: Machine): boolean {
     const { cluster } = this.#parts
-    const { machines, majority } = cluster
-    if (cluster.recorded() !== null && !cluster.isFounded) return false
-    const sound = machines.filter(other => other !== machine && !other.drive.rotten && this.#isRight(other))
-    return sound.length >= majority && !machine.drive.rotten && this.#isRight(machine)
+    if (machine.drive.rotten || !this.#isRight(machine)) return false
+    if (cluster.recorded === null) return cluster.inService.length >= 3
+    return cluster.isFounded && cluster.canSpare([machine])
   }
 
   #isRight(machine: Machine): boolean {
@@ -256,7 +262,7 @@ export class MachineFaults {
   /** The drive that the cluster counts on comes back, whichever that is by now. */
   restoreDrive(machine: Machine): void {
     const { cluster, trace } = this.#parts
-    const right = cluster.recorded() === null ? machine.drives[0]! : cluster.countedDrive(machine)
+    const right = cluster.recorded === null ? machine.drives[0]! : cluster.countedDrive(machine)
     if (right === machine.drive) return
     cluster.kill(machine)
     machine.insert(right)

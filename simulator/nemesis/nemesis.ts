@@ -1,13 +1,17 @@
 import type { Chance } from '../chance.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Machine } from '../cluster/machine.ts'
-import type { Coverage } from '../coverage.ts'
-import type { Trace } from '../trace.ts'
 import { NO_FRAME_FAULTS } from '../world/virtual-network.ts'
 import type { FaultKind } from './faults.ts'
-import { LeaderHunt } from './leader-hunt.ts'
+import { Fork } from './fork.ts'
+import { type Clients, type HuntParts, LeaderHunt } from './leader-hunt.ts'
 import { LinkFaults } from './link-faults.ts'
-import { MachineFaults } from './machine-faults.ts'
+import { type FaultParts, MachineFaults } from './machine-faults.ts'
+import { Operator } from './operator.ts'
+import { usurp } from './usurpation.ts'
+
+/** So many election timeouts a leader is cut off at most, with a tail of its own. */
+const FORK_TIMEOUTS = 20
 
 /** Breaks things, often at the leader, and mends them a while later. */
 export class Nemesis {
@@ -15,23 +19,24 @@ export class Nemesis {
   readonly #chance: Chance
   readonly #links: LinkFaults
   readonly #machines: MachineFaults
+  readonly #operator: Operator
   readonly #leader: () => Machine | null
   #stopped = false
+  readonly #parts: FaultParts
+  readonly #clients: Clients
   #lastHunt: LeaderHunt | null = null
+  #lastFork: Fork | null = null
 
-  constructor(
-    cluster: Cluster,
-    chance: Chance,
-    coverage: Coverage,
-    trace: Trace,
-    leader: () => Machine | null,
-  ) {
-    this.#cluster = cluster
-    this.#chance = chance
+  constructor(parts: FaultParts, clients: Clients & { leader(): Machine | null }) {
+    const leader = () => clients.leader()
+    this.#parts = parts
+    this.#clients = clients
+    this.#cluster = parts.cluster
+    this.#chance = parts.chance
     this.#leader = leader
-    const parts = { cluster, chance, coverage, trace }
     this.#links = new LinkFaults(parts)
     this.#machines = new MachineFaults(parts)
+    this.#operator = new Operator(parts, this.#machines, leader)
   }
 
   get machines(): MachineFaults {
@@ -53,32 +58,49 @@ export class Nemesis {
     const { plan } = this.#cluster
     const leader = this.#leader()
     const machine =
-      leader !== null && this.#chance.happens(0.5) ? leader : this.#chance.pick(this.#cluster.machines)
+      leader !== null && this.#chance.happens(0.5) ? leader : this.#chance.pick(this.#cluster.inService)
     const ms = this.#chance.exponential(plan.outageMs)
     if (kind === 'leaderHunt') return this.#hunt(8 * ms)
+    if (kind === 'fork') return this.#fork(leader)
+    if (kind === 'usurp') return leader === null ? undefined : usurp(this.#parts, this.#machines, leader)
+    if (kind === 'changeMembers') return this.#operator.wish()
     if (this.#machines.strike(kind, machine, ms)) return
     this.#links.strike(kind, machine, ms)
   }
 
   #hunt(ms: number): void {
     this.#lastHunt?.end()
-    this.#lastHunt = new LeaderHunt(
-      {
-        cluster: this.#cluster,
-        chance: this.#chance,
-        links: this.#links,
-        machines: this.#machines,
-        leader: this.#leader,
-      },
-      ms,
-    )
+    this.#lastHunt = new LeaderHunt(this.#huntParts(), ms)
     this.#lastHunt.look()
+  }
+
+  #fork(leader: Machine | null): void {
+    if (leader === null || leader.process?.life.paused !== false) return
+    this.#lastFork?.end()
+    this.#lastFork = new Fork(
+      this.#huntParts(),
+      leader,
+      FORK_TIMEOUTS * this.#cluster.plan.raft.electionTimeoutMs,
+    )
+    this.#lastFork.look()
+  }
+
+  #huntParts(): HuntParts {
+    return {
+      ...this.#parts,
+      clients: this.#clients,
+      links: this.#links,
+      machines: this.#machines,
+      leader: this.#leader,
+    }
   }
 
   /** Everything is mended, but for drives that are lost for good and machines that are to stay down. */
   stop(staysDown: readonly Machine[]): void {
     this.#stopped = true
     this.#lastHunt?.end()
+    this.#operator.stop()
+    this.#lastFork?.end()
     this.#cluster.network.faults = NO_FRAME_FAULTS
     this.#links.mendAll()
     this.#machines.mendAll(staysDown)

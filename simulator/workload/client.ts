@@ -19,7 +19,8 @@ type Write = Exclude<TopicInput, { kind: 'read' }>
 export class Client {
   readonly #workload: Workload
   readonly #chance: Chance
-  readonly #oneOfMany = new Set<Call>()
+  /** Those that have no successor, and what comes once they are done. */
+  readonly #oneOfMany = new Map<Call, () => void>()
   /** The newest change of its own that it knows of. */
   #ownVersion = 0
 
@@ -35,7 +36,12 @@ export class Client {
   /** The next operation, some time after this one; what is one of many at once has no successor. */
   #rest(call: Call | null): void {
     const { timeline, plan } = this.#workload
-    if (call !== null && this.#oneOfMany.delete(call)) return
+    const then = call === null ? undefined : this.#oneOfMany.get(call)
+    if (then !== undefined) {
+      this.#oneOfMany.delete(call!)
+      if (call!.outcome === 'done') then()
+      return
+    }
     timeline.after(this.#chance.exponential(plan.thinkMs), () => {
       if (this.#workload.stopped) return
       this.#act()
@@ -46,7 +52,8 @@ export class Client {
     const chance = this.#chance
     const topic = `topic-${chance.between(1, this.#workload.plan.topics)}`
     const draw = chance.fraction()
-    if (draw < 0.01) this.#writeManyAtOnce(topic)
+    if (draw < this.#workload.plan.burstShare)
+      this.burst(this.#workload.target(chance), chance.between(5, BURST_MAX))
     if (draw < 0.05) return this.#flip()
     if (draw < 0.25) return this.#readLocally(topic)
     if (draw < 0.45) return this.#readLinearizably(topic)
@@ -65,15 +72,15 @@ export class Client {
   // Writes.
 
   /** More than the limits of a leader may take. */
-  #writeManyAtOnce(topic: string): void {
-    const machine = this.#workload.target(this.#chance)
-    for (let i = this.#chance.between(5, BURST_MAX); i > 0; i--) this.#write(this.#drawWrite(topic), machine)
+  burst(machine: Machine, count: number): void {
+    const topic = `topic-${this.#chance.between(1, this.#workload.plan.topics)}`
+    for (let i = 0; i < count; i++) this.#write(this.#drawWrite(topic), machine)
   }
 
-  #write(input: Write, oneOfManyAt: Machine | null = null): void {
+  #write(input: Write, oneOfManyAt: Machine | null = null, then = (): void => {}): void {
     const { history } = this.#workload
     const call = history.call(input, this.#workload.timeline.now)
-    if (oneOfManyAt !== null) this.#oneOfMany.add(call)
+    if (oneOfManyAt !== null) this.#oneOfMany.set(call, then)
     const machine = oneOfManyAt ?? this.#workload.target(this.#chance)
     this.#propose(machine, call, process => requestOf(input, call.operation, process.clock.epoch()))
   }
@@ -81,8 +88,7 @@ export class Client {
   /** One node writes, and one that may still think that it leads is asked to read: it must not answer from the past. */
   contest(newer: Machine, older: Machine): void {
     const topic = `topic-${this.#chance.between(1, this.#workload.plan.topics)}`
-    this.#write(this.#drawWrite(topic), newer)
-    this.#workload.timeline.after(this.#chance.exponential(5), () => this.#readLinearizably(topic, older))
+    this.#write(this.#drawWrite(topic), newer, () => this.#readLinearizably(topic, older))
   }
 
   #flip(): void {
@@ -97,6 +103,7 @@ export class Client {
     const { plan, coverage } = this.#workload
     this.#send(machine, call, process => {
       const { type, data } = requestAt(process)
+      process.proposed()
       process.node!.consensus.propose(type, data, plan.proposalTimeoutMs).then(
         committed => this.#answer(call, () => this.#committed(call, committed)),
         error => this.#answer(call, () => this.#failed(call, error)),
@@ -168,7 +175,7 @@ export class Client {
   #readLinearizably(topic: string, oneOfManyAt: Machine | null = null): void {
     const { history, coverage, timeline, plan } = this.#workload
     const call = history.call({ kind: 'read', topic }, timeline.now)
-    if (oneOfManyAt !== null) this.#oneOfMany.add(call)
+    if (oneOfManyAt !== null) this.#oneOfMany.set(call, () => {})
     this.#send(oneOfManyAt ?? this.#workload.target(this.#chance), call, process => {
       const failed = (): void =>
         this.#answer(call, () => {

@@ -86,10 +86,14 @@ export class Workload {
     }
   }
 
+  burst(at: Machine, count: number): void {
+    if (!this.stopped) new Client(this, this.#chance.fork()).burst(at, count)
+  }
+
   /** Mostly who leads, often enough anybody. */
   target(chance: Chance): Machine {
     const leader = chance.happens(0.8) ? this.leader() : null
-    return leader ?? chance.pick(this.cluster.machines)
+    return leader ?? chance.pick(this.cluster.inService)
   }
 
   /** The newest of those that think that they lead. */

@@ -13,7 +13,7 @@ const LAST_FRAME_BYTES = 200
 /** A fault that hits the next operation of its kind, once. */
 export type DriveFault =
   | { readonly kind: 'sync' | 'write'; readonly code: 'EIO' | 'ENOSPC' }
-  | { readonly kind: 'read' }
+  | { readonly kind: 'read'; readonly when?: () => boolean }
 
 export type DriveObserver = DurableLogObserver & {
   /** An operation failed, or a read came back changed, because the simulator wanted it so. */
@@ -153,7 +153,8 @@ export class Drive {
   /** Changes one bit of what is being read, if that was wanted. */
   #takeReadFault(path: string): ((bytes: Buffer) => void) | null {
     this.reads += 1
-    const position = this.#faults.findIndex(fault => fault.kind === 'read')
+    const strikes = (fault: DriveFault): boolean => fault.kind === 'read' && (fault.when?.() ?? true)
+    const position = this.#faults.findIndex(strikes)
     if (position < 0) return null
     this.#observer.struck(this, this.#faults.splice(position, 1)[0]!, path)
     return bytes => flipBit(bytes, this.#chance)

@@ -71,6 +71,8 @@ export class VirtualClock implements Clock {
   readonly #lateness: Lateness
   /** Callbacks that wait for the end of what is pending: while there are some, the process is in the middle of a turn. */
   idleWaiting = 0
+  /** How often something that had waited was run. */
+  idleRuns = 0
 
   constructor(
     timeline: Timeline,
@@ -116,6 +118,7 @@ export class VirtualClock implements Clock {
     const run = (): void => {
       this.idleWaiting -= 1
       callback()
+      this.idleRuns += 1
     }
     this.#timeline.after(this.#chance.fraction() * this.#lateness.idleMs, () => this.#life.enter('idle', run))
   }

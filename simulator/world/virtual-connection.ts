@@ -26,10 +26,14 @@ export class VirtualConnection implements Connection {
   #stuckTimer: Planned | null = null
   /** What is under way is lost. */
   #lost = false
-  /** The other end, as the acceptor has it: nodes answer on it only where they cannot dial, and here they always can. */
+  #lastArrivalBack = 0
+  /** The other end, as the acceptor has it: nodes answer on it where they do not know yet whom to dial. */
   readonly #accepted: AcceptedStream = {
     protocol: PROTOCOL.newest,
-    connection: { send: () => false, close: () => this.#break('closed by the other side') },
+    connection: {
+      send: frame => this.#sendBack(frame),
+      close: () => this.#break('closed by the other side'),
+    },
   }
 
   constructor(
@@ -142,6 +146,31 @@ export class VirtualConnection implements Connection {
       const waiting = this.#waiting
       this.#waiting = []
       for (const bytes of waiting) this.#arrive(bytes)
+    })
+  }
+
+  // Answering, on the same stream.
+
+  #sendBack(frame: Buffer): boolean {
+    const { observer, timeline, links } = this.#network
+    const acceptor = this.#acceptor
+    if (this.#state === 'closed' || acceptor === null) return false
+    const bytes = Buffer.from(frame)
+    const { nodeId } = this.dialer
+    observer.sent(acceptor, nodeId, bytes)
+    this.#lastArrivalBack = Math.max(this.#lastArrivalBack, links.arrival(this.to, nodeId, timeline.now))
+    timeline.at(this.#lastArrivalBack, () => this.#arriveBack(bytes))
+    return true
+  }
+
+  #arriveBack(bytes: Buffer): void {
+    if (this.#state === 'closed') return
+    if (this.#network.links.isCut(this.to, this.dialer.nodeId))
+      return this.#break('took nothing on the way back')
+    this.dialer.life.enter('frame', () => {
+      if (this.#state === 'closed') return
+      this.#network.observer.arrives(this.to, this.dialer, bytes)
+      this.#events.frame(bytes)
     })
   }
 

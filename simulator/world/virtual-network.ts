@@ -55,8 +55,9 @@ export type NetworkOptions = {
 type Frame = { readonly from: number; readonly to: number; readonly bytes: Buffer }
 
 const CONNECT_TIMEOUT_MS = 2_000
-const ARCHIVE_MAX = 1_000
+const ARCHIVE_MAX = 4_000
 const DELAY_MS_MEAN = 60
+const CATCH_UP_MS_MEAN = 5
 
 /** All machines and streams. Streams keep their order as TCP does, or break; what chance does to frames comes on top. */
 export class VirtualNetwork {
@@ -168,14 +169,35 @@ export class VirtualNetwork {
     }
   }
 
+  /** Whatever the one was sent by the other, as far as it is known, comes once more. */
+  replayBetween(from: number, to: number): void {
+    if (this.faults === NO_FRAME_FAULTS) return
+    for (const frame of this.#archive)
+      if (frame.from === from && frame.to === to && this.#happens(0.5, 'replayed')) this.#stray(frame)
+  }
+
+  /** All that the one was sent by the other lately arrives after all, in its order. */
+  catchUp(from: number, to: number): void {
+    if (this.faults === NO_FRAME_FAULTS) return
+    const delayMs = this.#chance.exponential(CATCH_UP_MS_MEAN)
+    const sent = this.#archive.filter(frame => frame.from === from && frame.to === to)
+    for (const [i, { bytes }] of sent.entries()) {
+      this.observer.fault('replayed')
+      const at = this.timeline.now + delayMs + i / 1_000
+      this.timeline.at(at, () => this.#arrive(from, to, bytes))
+    }
+  }
+
   /** Arrives some time, outside of any stream, whoever listens there by then. What is on its way no cut holds up. */
   #stray({ from, to, bytes }: Frame, delayMs = DELAY_MS_MEAN): void {
     const at = this.links.arrival(from, to, this.timeline.now) + this.#chance.exponential(delayMs)
-    this.timeline.at(at, () => {
-      const endpoint = this.endpoint(to)
-      if (endpoint === null || !endpoint.listens) return
-      this.deliver(from, endpoint, bytes)
-    })
+    this.timeline.at(at, () => this.#arrive(from, to, bytes))
+  }
+
+  #arrive(from: number, to: number, bytes: Buffer): void {
+    const endpoint = this.endpoint(to)
+    if (endpoint === null || !endpoint.listens) return
+    this.deliver(from, endpoint, bytes)
   }
 
   deliver(from: number, to: Endpoint, bytes: Buffer): void {

@@ -1,0 +1,13 @@
+/** Where bugs are planted. */
+export const RAFT = 'src/raft/raft.ts'
+export const CORE = 'src/raft/core.ts'
+export const ELECTION = 'src/raft/election.ts'
+export const REPLICATION = 'src/raft/replication.ts'
+export const LOG = 'src/log/segmented-log.ts'
+export const COMMITS = 'src/log/group-commit.ts'
+export const RECOVERY = 'src/log/recovery.ts'
+export const CONSENSUS = 'src/consensus/consensus.ts'
+export const PROPOSALS = 'src/consensus/proposals.ts'
+export const READS = 'src/raft/read-index.ts'
+export const SNAPSHOTTING = 'src/raft/snapshotting.ts'
+export const RESTORE = 'src/consensus/restore.ts'
