@@ -7,6 +7,8 @@ export type PartitionView = {
   isr: number[]
   elr: number[]
   offlineReplicas: number[]
+  addingReplicas: number[]
+  reassignment: { target: number[]; cause: string } | null
 }
 export type TopicView = {
   topicName: string
@@ -24,11 +26,18 @@ export type BrokerView = {
   rack: string | null
   status: string
   statusReason: string
+  statusSince: number
+  drain: { mode: 'DRAIN' | 'DECOMMISSION'; since: number; leaders: number; replicas: number } | null
   brokerEpoch: number
   registeredAt: number
   lastHeartbeatAt: number | null
   leaders: number
   replicas: number
+}
+
+/** It is away and holds nothing: it is listed until `dmq broker remove` takes it out. */
+export function isGhost({ status, replicas }: BrokerView): boolean {
+  return status === 'OFFLINE' && replicas === 0
 }
 
 export function timeText(epochMs: number | null): string | null {

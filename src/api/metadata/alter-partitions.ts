@@ -17,7 +17,7 @@ export function alterPartitions(app: FastifyInstance, context: Context): void {
     alter(context, request.body, writeOf(request, reply, context)),
   )
   context.doors.add<AlterPartitionsBody>('alterPartitions', AlterPartitionsBody, body =>
-    alter(context, body, { timeoutMs: context.timeoutMs }),
+    alter(context, body, { timeoutMs: context.timeoutMs, by: 'POST /partitions/alter' }),
   )
 }
 

@@ -19,7 +19,7 @@ export function isrStatusBatch(app: FastifyInstance, context: Context): void {
     report(context, request.body, writeOf(request, reply, context)),
   )
   context.doors.add<IsrStatusBatchBody>('isrStatusBatch', IsrStatusBatchBody, body =>
-    report(context, body, { timeoutMs: context.timeoutMs }),
+    report(context, body, { timeoutMs: context.timeoutMs, by: 'POST /isr-status-batch' }),
   )
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
-import { timeText } from '../views.ts'
+import { type BrokerView, timeText } from '../views.ts'
 
 type Progress = {
   brokerId: number
@@ -17,6 +17,7 @@ type Progress = {
 
 const POLL_MS = 500
 const SHOWN_MAX = 20
+const NAMED_MAX = 3
 
 /** Emptying a broker: of leaderships, of replicas, of its place in the cluster. */
 export function brokerDrain(group: Command): void {
@@ -42,6 +43,8 @@ export function brokerDrain(group: Command): void {
             let progress = await session.client.send<Progress>({ method: status ? 'GET' : 'POST', path })
             if (wait) progress = await untilDone(session, path, progress)
             session.print(progress, () => progressText(progress))
+            // Somebody ended it meanwhile: what was waited for will not come.
+            if (wait && !progress.done) process.exitCode = 1
           })
         },
       )
@@ -61,12 +64,15 @@ export function brokerDrain(group: Command): void {
     .argument('<id>', 'broker id', wholeNumber)
     .description('remove a broker for good')
     .option('--force', 'give up the replicas it holds; only while it is OFFLINE')
-    .addHelpText('after', '\nExample:\n  dmq broker remove 102')
+    .addHelpText('after', '\nExamples:\n  dmq broker remove 102\n  dmq broker remove 102 --force')
     .action(async (id: number, { force }: { force?: boolean }, command: Command) => {
       await inSession(command, async ({ client, print }) => {
-        const query = force === true ? '?force=true' : ''
-        await client.send({ method: 'DELETE', path: `${pathOf(id)}${query}` })
-        print({ removed: id }, () => `broker ${id} removed`)
+        const path = pathOf(id)
+        const { status } = await client.send<BrokerView>({ method: 'GET', path })
+        await client.send({ method: 'DELETE', path: `${path}${force === true ? '?force=true' : ''}` })
+        // A process that lives registers again with its next heartbeat, and takes part as if nothing had been.
+        const lives = status === 'OFFLINE' ? '' : `; it was ${status}: stop it, or it registers again`
+        print({ removed: id }, () => `broker ${id} removed${lives}`)
       })
     })
 }
@@ -75,18 +81,28 @@ function pathOf(brokerId: number): string {
   return `/api/v1/metadata/brokers/${brokerId}`
 }
 
-/** Progress goes to the terminal as it comes; the result is printed at the end as always. */
+/** Progress goes to the standard error output as it changes; the result is printed at the end as always. */
 async function untilDone({ client }: Session, path: string, first: Progress): Promise<Progress> {
   let progress = first
+  let told = ''
   while (!progress.done && progress.mode !== null) {
-    const { left, atStart } = progress.mode === 'DRAIN' ? progress.leaders : progress.replicas
-    if (process.stderr.isTTY)
-      process.stderr.write(`\r${atStart - left} of ${atStart} moved, ${left} left \x1b[K`)
+    const text = waitText(progress)
+    if (text !== told) process.stderr.write(process.stderr.isTTY ? `\r${text} \x1b[K` : `${text}\n`)
+    told = text
     await new Promise(resolve => setTimeout(resolve, POLL_MS))
     progress = await client.send<Progress>({ method: 'GET', path })
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
   return progress
+}
+
+/** With the reason of the first that is left: what is stuck is seen to be. */
+function waitText({ mode, leaders, replicas, left }: Progress): string {
+  const counted = mode === 'DRAIN' ? leaders : replicas
+  const total = Math.max(counted.atStart, counted.left)
+  const [first] = left
+  const why = first === undefined ? '' : ` (${first.topic}-${first.partition}: ${first.why})`
+  return `${total - counted.left} of ${total} moved, ${counted.left} left${why}`
 }
 
 function progressText({ brokerId, status, mode, since, done, leaders, replicas, left }: Progress): string {
@@ -99,8 +115,16 @@ function progressText({ brokerId, status, mode, since, done, leaders, replicas, 
   ])
   if (left.length === 0)
     return mode === 'DECOMMISSION' ? `${head}\n\nStop it, then: dmq broker remove ${brokerId}` : head
-  const rows = left.slice(0, SHOWN_MAX).map(({ topic, partition, why }) => [`${topic}-${partition}`, why])
+  const reasons = [...Map.groupBy(left, ({ why }) => why)].slice(0, SHOWN_MAX)
+  const told = reasons.reduce((sum, [, places]) => sum + places.length, 0)
   const total = mode === 'DRAIN' ? leaders.left : replicas.left
-  const more = total > rows.length ? `\nand ${total - rows.length} more` : ''
-  return `${head}\n\n${table(['LEFT', 'WHY'], rows)}${more}`
+  const more = total > told ? `\nand ${total - told} more` : ''
+  return `${head}\n\n${table(['LEFT', 'WHY'], reasons.map(reasonRow))}${more}`
+}
+
+/** One row for each reason, however many partitions share it. */
+function reasonRow([why, places]: readonly [string, Progress['left']]): string[] {
+  const names = places.slice(0, NAMED_MAX).map(({ topic, partition }) => `${topic}-${partition}`)
+  const others = places.length - names.length
+  return [`${names.join(', ')}${others === 0 ? '' : ` and ${others} more`}`, why]
 }

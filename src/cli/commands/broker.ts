@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { clusterOptions, inSession, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
-import { type BrokerView, timeText } from '../views.ts'
+import { type BrokerView, isGhost, timeText } from '../views.ts'
 import { brokerDrain } from './broker-drain.ts'
 
 const BROKERS = '/api/v1/metadata/brokers'
@@ -13,7 +13,7 @@ export function broker(program: Command): void {
   clusterOptions(group.command('list'))
     .alias('ls')
     .description('list brokers')
-    .addHelpText('after', '\nExample:\n  dmq broker list')
+    .addHelpText('after', '\nExamples:\n  dmq broker list\n  dmq broker list --json')
     .action(async (_options: object, command: Command) => {
       await inSession(command, async ({ client, print }) => {
         const { brokers } = await client.send<{ brokers: BrokerView[] }>({
@@ -27,10 +27,11 @@ export function broker(program: Command): void {
           view.status,
           view.leaders,
           view.replicas,
-          view.statusReason,
+          timeText(view.statusSince),
+          whyText(view),
         ])
         print(brokers, () =>
-          table(['BROKER', 'ADDRESS', 'RACK', 'STATUS', 'LEADERS', 'REPLICAS', 'WHY'], rows),
+          table(['BROKER', 'ADDRESS', 'RACK', 'STATUS', 'LEADERS', 'REPLICAS', 'SINCE', 'WHY'], rows),
         )
       })
     })
@@ -48,12 +49,30 @@ export function broker(program: Command): void {
   brokerDrain(group)
 }
 
+function whyText(view: BrokerView): string {
+  if (isGhost(view))
+    return `${view.statusReason}; a ghost, it holds nothing: dmq broker remove ${view.brokerId}`
+  if (view.drain === null) return view.statusReason
+  // While it is DRAINING the reason says so itself; one that is away as well has another.
+  const wanted = view.drain.mode === 'DRAIN' ? '; to be drained' : '; to be decommissioned'
+  return `${view.statusReason}${view.status === 'DRAINING' ? '' : wanted}: ${drainText(view)}`
+}
+
+/** How far it is, by what is to go. */
+function drainText({ drain, leaders, replicas }: BrokerView): string {
+  const { mode, ...atStart } = drain!
+  const [left, what, of] =
+    mode === 'DRAIN' ? [leaders, 'leaderships', atStart.leaders] : [replicas, 'replicas', atStart.replicas]
+  return left === 0 ? 'done' : `${left} ${what} left of ${Math.max(left, of)}`
+}
+
 function describeText(view: BrokerView): string {
   return sheet([
     ['broker', view.brokerId],
     ['address', `${view.host}:${view.port}`],
     ['rack', view.rack],
-    ['status', `${view.status} (${view.statusReason})`],
+    ['status', `${view.status} (${whyText(view)})`],
+    ['since', timeText(view.statusSince)],
     ['epoch', view.brokerEpoch],
     ['registered', timeText(view.registeredAt)],
     ['last heartbeat', timeText(view.lastHeartbeatAt) ?? 'known at the controller only'],

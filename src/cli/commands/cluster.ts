@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { clusterOptions, inSession } from '../session.ts'
 import { sheet } from '../table.ts'
-import type { BrokerView, TopicView } from '../views.ts'
+import { type BrokerView, isGhost, type PartitionView, type TopicView } from '../views.ts'
 
 type ClusterView = {
   version: number
@@ -10,6 +10,8 @@ type ClusterView = {
   brokers: BrokerView[]
   topics: TopicView[]
 }
+
+const STATUSES = ['ONLINE', 'UNREACHABLE', 'DRAINING', 'SHUTTING_DOWN', 'OFFLINE']
 
 export function cluster(program: Command): void {
   clusterOptions(program.command('cluster'))
@@ -25,9 +27,9 @@ export function cluster(program: Command): void {
 
 function clusterText({ clusterId, controllerId, version, brokers, topics }: ClusterView): string {
   const partitions = topics.flatMap(topic => topic.partitions)
-  const online = brokers.filter(({ status }) => status === 'ONLINE').length
   const leaderless = partitions.filter(({ leader }) => leader === null).length
-  const short = partitions.filter(({ isr, replicas }) => isr.length < replicas.length).length
+  const short = partitions.filter(isShort).length
+  const moving = partitions.filter(({ reassignment }) => reassignment !== null).length
   return sheet([
     ['cluster', clusterId],
     [
@@ -35,8 +37,28 @@ function clusterText({ clusterId, controllerId, version, brokers, topics }: Clus
       controllerId === null ? 'none: an election is under way' : `metadata node ${controllerId}`,
     ],
     ['metadata version', version],
-    ['brokers', `${brokers.length}, ${online} ONLINE`],
+    ['brokers', brokersText(brokers)],
     ['topics', topics.length],
-    ['partitions', `${partitions.length}, ${leaderless} without a leader, ${short} under-replicated`],
+    [
+      'partitions',
+      `${partitions.length}, ${leaderless} without a leader, ${short} under-replicated, ${moving} being moved`,
+    ],
   ])
+}
+
+/** As the metrics count it: a replica that is just being added is missed by nobody. */
+function isShort({ isr, replicas, addingReplicas }: PartitionView): boolean {
+  return replicas.some(id => !isr.includes(id) && !addingReplicas.includes(id))
+}
+
+/** `6, 4 ONLINE, 1 DRAINING, 1 OFFLINE`, and the ghosts among the last. */
+function brokersText(brokers: readonly BrokerView[]): string {
+  const counts = STATUSES.map(status => ({
+    status,
+    count: brokers.filter(broker => broker.status === status).length,
+  }))
+  const shown = counts.filter(({ status, count }) => count > 0 || status === 'ONLINE')
+  const ghosts = brokers.filter(isGhost).length
+  const named = shown.map(({ status, count }) => `${count} ${status}`).join(', ')
+  return `${brokers.length}, ${named}${ghosts === 0 ? '' : ` (${ghosts} of them holding nothing)`}`
 }

@@ -32,6 +32,8 @@ export function leader(program: Command): void {
         const path = '/api/v1/metadata/elections'
         const answer = await client.send<{ results: Result[] }>({ method: 'POST', path, body })
         print(answer, () => resultsText(answer.results))
+        // Of those that were named each was wanted; where all were meant, what cannot be is left as it is.
+        if (names.length > 0 && answer.results.some(({ error }) => error !== undefined)) process.exitCode = 1
       })
     })
 }
@@ -41,7 +43,7 @@ function resultsText(results: readonly Result[]): string {
   const rows = results.map(({ topic, partition, leader = null, error }) => [
     `${topic}-${partition}`,
     leader,
-    error?.message ?? 'elected',
+    error?.message ?? 'leads',
   ])
   return table(['PARTITION', 'LEADER', 'RESULT'], rows)
 }

@@ -40,6 +40,7 @@ function byBroker(group: Command, action: string, what: string, condition: (id: 
   clusterOptions(group.command(action))
     .argument('<id>', 'broker id', wholeNumber)
     .description(what)
+    .addHelpText('after', `\nExample:\n  dmq plan ${action} 102`)
     .action(async (brokerId: number, _options: object, command: Command) => {
       await ask(command, { action, brokerId }, condition(brokerId))
     })
@@ -49,6 +50,7 @@ function loseRack(group: Command): void {
   clusterOptions(group.command('lose-rack'))
     .argument('<rack>', 'as its brokers name it')
     .description('all brokers of a rack are lost, one after the other')
+    .addHelpText('after', '\nExample:\n  dmq plan lose-rack a')
     .action(async (rack: string, _options: object, command: Command) => {
       await ask(command, { action: 'lose-rack', rack }, `rack ${rack} were lost`)
     })
@@ -59,6 +61,7 @@ function removeBroker(group: Command): void {
     .argument('<id>', 'broker id', wholeNumber)
     .option('--force', 'give up the replicas it holds; only of a broker that is OFFLINE')
     .description('a broker is removed for good')
+    .addHelpText('after', '\nExample:\n  dmq plan remove-broker 102 --force')
     .action(async (brokerId: number, { force }: { force?: boolean }, command: Command) => {
       const body = { action: 'remove-broker', brokerId, ...(force === true ? { force } : {}) }
       await ask(command, body, `broker ${brokerId} were removed`)
@@ -80,6 +83,7 @@ function createTopic(group: Command): void {
     .option('-a, --assignment <lists>', 'brokers of each partition instead, as 101:102,102:103', assignments)
     .option('-c, --config <key=value>', 'a config key; may be repeated', configEntry, {})
     .description('a topic is created')
+    .addHelpText('after', '\nExample:\n  dmq plan create-topic orders -p 6 -r 3')
     .action(async (topicName: string, options: TopicOptions, command: Command) => {
       const { partitions: numPartitions, replicationFactor, assignment, config } = options
       const shape =
@@ -93,6 +97,7 @@ function reassign(group: Command): void {
   clusterOptions(group.command('reassign'))
     .argument('<moves...>', 'partitions and where they go, as orders-0=102,103', moves)
     .description('replicas are moved')
+    .addHelpText('after', '\nExample:\n  dmq plan reassign orders-0=102,103 orders-1=103,101')
     .action(async (moves: PlannedMove[], _options: object, command: Command) => {
       const what =
         moves.length === 1 ? 'this partition were moved' : `these ${moves.length} partitions were moved`

@@ -52,6 +52,7 @@ export function quorum(program: Command, readKey: ReadKey): void {
     .action((_: unknown, command: Command) => withMembers(command, readKey, show))
   withKey(group.command('add <id>'))
     .description('add a metadata node: it gets the log as a learner, and then votes')
+    .addHelpText('after', '\nExample:\n  dmq quorum add 4 --url http://host4:9094')
     .requiredOption(
       '--url <url>',
       'where the new node serves REST; it must run, with an empty data directory',
@@ -62,6 +63,7 @@ export function quorum(program: Command, readKey: ReadKey): void {
     )
   withKey(group.command('replace <old> <new>'))
     .description('put a new metadata node in the place of a voter, in one step')
+    .addHelpText('after', '\nExample:\n  dmq quorum replace 3 4 --url http://host4:9094')
     .requiredOption('--url <url>', 'where the new node serves REST')
     .action((old: string, id: string, { url }: { url: string }, command: Command) =>
       withMembers(command, readKey, members =>
@@ -70,11 +72,13 @@ export function quorum(program: Command, readKey: ReadKey): void {
     )
   withKey(group.command('remove <id>'))
     .description('remove a voter or a learner; then stop it')
+    .addHelpText('after', '\nExample:\n  dmq quorum remove 3')
     .action((id: string, _: unknown, command: Command) =>
       withMembers(command, readKey, members => remove(members, nodeId(id))),
     )
   withKey(group.command('transfer [id]'))
     .description('hand leadership to a voter, or to the one that is furthest')
+    .addHelpText('after', '\nExample:\n  dmq quorum transfer 2')
     .action((id: string | undefined, _: unknown, command: Command) =>
       withMembers(command, readKey, members => transfer(members, id === undefined ? null : nodeId(id))),
     )

@@ -69,7 +69,7 @@ function move(text: string): PlannedMove {
 function resultsText(results: readonly Result[]): string {
   const rows = results.map(({ topic, partition, error }) => [
     `${topic}-${partition}`,
-    error?.message ?? 'begun',
+    error?.message ?? 'accepted',
   ])
   return table(['PARTITION', 'RESULT'], rows)
 }

@@ -38,6 +38,8 @@ function planText({ started, complete, copies, moves }: Plan): string {
   const more = moves.length > rows.length ? `\nand ${moves.length - rows.length} more` : ''
   const rest = complete ? '' : '; more follow when these are done'
   const state = started ? 'begun; dmq reassign list shows how far it is' : 'a plan: nothing was changed'
-  const head = `${moves.length} partitions change, ${copies} replicas are copied${rest} (${state})`
+  const change = moves.length === 1 ? '1 partition changes' : `${moves.length} partitions change`
+  const copied = copies === 1 ? '1 replica is copied' : `${copies} replicas are copied`
+  const head = `${change}, ${copied}${rest} (${state})`
   return `${head}\n\n${table(['PARTITION', 'FROM', 'TO', 'WHY'], rows)}${more}`
 }

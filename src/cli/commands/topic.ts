@@ -176,7 +176,12 @@ function partitionTable({ partitions }: TopicView): string {
     ids(elr),
     ids(offlineReplicas),
   ])
-  return table(headers, rows)
+  if (partitions.every(({ reassignment }) => reassignment === null)) return table(headers, rows)
+  const targets = partitions.map(({ reassignment }) => ids(reassignment?.target ?? []))
+  return table(
+    [...headers, 'MOVES TO'],
+    rows.map((row, i) => [...row, targets[i]!]),
+  )
 }
 
 function configLine(config: Readonly<Record<string, string>>): string {

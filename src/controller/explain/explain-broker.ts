@@ -78,7 +78,16 @@ function mayLeadAgain(partition: Partition, brokerId: number): boolean {
 }
 
 function statusOf(image: Image, history: History, broker: Broker): Finding[] {
-  return image.isActive(broker.brokerId) ? [] : [awayFinding(history, broker)]
+  const { brokerId, status, drain } = broker
+  if (image.isActive(brokerId)) return []
+  const away = awayFinding(history, broker)
+  // Nobody misses it: it was emptied, and stopped.
+  const isOver = status === 'OFFLINE' && drain?.mode === 'DECOMMISSION' && holdsNothing(image, brokerId)
+  return [isOver ? { ...away, remedy: `take it off the list: dmq broker remove ${brokerId}` } : away]
+}
+
+function holdsNothing(image: Image, brokerId: number): boolean {
+  return image.rowsWithReplicaOn(brokerId).length === 0
 }
 
 function lateFindings({ brokerId }: Broker, { isUnreachable, heardAgeMs }: Lateness): Finding[] {
@@ -101,12 +110,18 @@ function drainFindings(image: Image, broker: Broker): Finding[] {
   const kept = decommission
     ? `holds ${count(replicas.left, 'replica')}`
     : `leads ${count(leaders.left, 'partition')}`
-  const because = left
+  const because = [...Map.groupBy(left, ({ why }) => why)]
     .slice(0, NAMED_MAX)
-    .map(({ topic, partition, why }) => finding('NOT_DRAINED', `${topic}-${partition}: ${why}`))
+    .map(([why, places]) => finding('NOT_DRAINED', `${namesOf(places)}: ${why}`))
   return [
     finding('NOT_DRAINED', `broker ${brokerId} is not ${verb} yet: it still ${kept}`, { since, because }),
   ]
+}
+
+function namesOf(places: readonly { readonly topic: string; readonly partition: number }[]): string {
+  const names = places.slice(0, NAMED_MAX).map(({ topic, partition }) => `${topic}-${partition}`)
+  const more = places.length > names.length ? ` and ${places.length - names.length} more` : ''
+  return `${names.join(', ')}${more}`
 }
 
 function withoutLeader({ brokerId }: Broker, { leaderless }: Held): Finding[] {

@@ -23,9 +23,11 @@ export function explainPartition(image: Image, history: History, place: TopicPar
 }
 
 function healthy({ name, partition: { leader, leaderEpoch, isr } }: Case): Finding {
+  const replicas = countOf(isr)
+  const inSync = replicas === 1 ? 'it has one replica' : `all ${count(replicas, 'replica')} are in sync`
   return finding(
     'HEALTHY',
-    `${name} is healthy: broker ${leader} leads it in leader epoch ${leaderEpoch}, and all ${count(countOf(isr), 'replica')} are in sync`,
+    `${name} is healthy: broker ${leader} leads it in leader epoch ${leaderEpoch}, and ${inSync}`,
   )
 }
 

@@ -86,7 +86,7 @@ export function changeText({ topic, before, after }: PartitionChange): string {
     difference('ISR', list(isrOf(before)), list(isrOf(after))),
     difference('ELR', list(elrOf(before)), list(elrOf(after))),
     difference('replicas', list(before.replicas), list(after.replicas)),
-    difference('moving to', targetText(before), targetText(after)),
+    moveText(before, after),
   ]
   const told = parts.filter(part => part !== null)
   return `${topic}-${before.id}: ${told.length === 0 ? 'epochs' : told.join(', ')}`
@@ -96,8 +96,12 @@ function difference(name: string, before: string | number, after: string | numbe
   return before === after ? null : `${name} ${before} -> ${after}`
 }
 
-function targetText({ reassignment }: Partition): string {
-  return reassignment === null ? 'nowhere' : list(reassignment.target)
+function moveText(before: Partition, after: Partition): string | null {
+  const [from, to] = [before, after].map(({ reassignment }) => reassignment?.target ?? null)
+  if (from?.join() === to?.join()) return null
+  if (to) return `moves to ${list(to)}`
+  const arrived = from!.join() === after.replicas.join()
+  return arrived ? 'the move is done' : `the move to ${list(from!)} is given up`
 }
 
 export function isrOf({ replicas, isr }: Partition): number[] {

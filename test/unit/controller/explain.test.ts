@@ -249,6 +249,29 @@ test('a broker that is not drained names what keeps it, and says when it is', ()
   assert.equal(told.explainedBroker(1)[0]!.code, 'DRAINED')
 })
 
+test('partitions that keep a broker for the same reason are named together', () => {
+  const told = cluster().withTopic('alone', [[1], [1]])
+  told.accept({ type: 'DrainBrokerCommand', brokerId: 1, mode: 'DRAIN' })
+  assert.deepEqual(lines(told.explainedBroker(1)[0]!), [
+    'broker 1 is not drained yet: it still leads 2 partitions',
+    '  alone-0, alone-1: it has no other replica; decommission moves it',
+  ])
+})
+
+test('a broker that was decommissioned, holds nothing and is away is to be removed, not started', () => {
+  const told = cluster().withTopic('orders', [[1, 2]])
+  told.accept({ type: 'DrainBrokerCommand', brokerId: 2, mode: 'DECOMMISSION' })
+  told.lose(2)
+  assert.match(told.explainedBroker(2)[0]!.remedy!, /^start broker 2|^a heartbeat of broker 2/)
+  told.accept({ type: 'DeleteTopicCommand', topicName: 'orders' })
+  assert.equal(told.explainedBroker(2)[0]!.remedy, 'take it off the list: dmq broker remove 2')
+})
+
+test('a partition with one replica is healthy with that', () => {
+  const told = cluster().withTopic('alone', [[1]])
+  assert.match(told.explained('alone')[0]!.what, /^alone-0 is healthy: .*, and it has one replica$/)
+})
+
 test('leaderships that will come back are named', () => {
   const told = cluster().withTopic('orders', [[1, 2]])
   told.lose(1)

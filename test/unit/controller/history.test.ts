@@ -54,6 +54,12 @@ test('every kind of command has its sentence', () => {
     cause: 'MANUAL',
     changes: [{ topic: 'orders', partition: 0, replicas: null }],
   })
+  told.accept({
+    type: 'AlterReplicasCommand',
+    cause: 'MANUAL',
+    changes: [{ topic: 'orders', partition: 0, replicas: [1, 3] }],
+  })
+  told.setIsr('orders', [1, 2, 3])
   told.accept(brokerProcess(4, 'first'))
   told.accept({ type: 'UnregisterBrokerCommand', brokerId: 4, force: false })
   told.accept({ type: 'DeleteTopicCommand', topicName: 'orders' })
@@ -71,8 +77,10 @@ test('every kind of command has its sentence', () => {
     'broker 1 is to be drained; 1 partition changed',
     'broker 1 is no longer drained',
     'orders-0: leader 2 -> 1 (preferred election)',
-    'orders-0: replicas [1,2] -> [1,2,3], moving to nowhere -> [1,3] (manual move)',
-    'orders-0: replicas [1,2,3] -> [1,2], moving to [1,3] -> nowhere (manual move)',
+    'orders-0: replicas [1,2] -> [1,2,3], moves to [1,3] (manual move)',
+    'orders-0: replicas [1,2,3] -> [1,2], the move to [1,3] is given up (manual move)',
+    'orders-0: replicas [1,2] -> [1,2,3], moves to [1,3] (manual move)',
+    'orders-0: ISR [1,2] -> [1,3], replicas [1,2,3] -> [1,3], the move is done, said by broker 1',
     'broker 4 registered at localhost:9004',
     'broker 4 was removed',
     'topic orders deleted',
