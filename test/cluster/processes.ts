@@ -11,7 +11,7 @@ export const root = dirname(dirname(import.meta.dirname))
 const main = join(root, 'bin', 'dmq.mjs')
 export const CLUSTER_KEY = 'a-key-for-tests-and-nothing-else'
 
-export type ServiceEntry = { id: number; host: string; port: number }
+export type ServiceEntry = { id: number; host: string; port: number; rack?: string }
 export type NodeKind = 'metadata' | 'storage'
 
 /** One process of a cluster under test; it can be killed, paused, woken and started again on its data. */
@@ -122,13 +122,20 @@ export async function until<T>(
   }
 }
 
-export type ClusterOptions = { metadata: number; storage: number; args?: readonly string[] }
+/** `racks`: of the storage nodes in turn, as many as are named; the next begins with the first again. */
+export type ClusterOptions = {
+  metadata: number
+  storage: number
+  racks?: readonly string[]
+  args?: readonly string[]
+}
 
 /** A cluster of real processes on free ports, its data in a temporary folder. Dispose of it to end all of it. */
 export class Cluster {
   readonly home: string
   readonly metadata: NodeProcess[]
-  readonly storage: readonly NodeProcess[]
+  readonly storage: NodeProcess[]
+  readonly #args: readonly string[]
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     const cluster = await Cluster.prepare(options)
@@ -138,7 +145,7 @@ export class Cluster {
   }
 
   /** Everything but the processes. */
-  static async prepare({ metadata, storage, args = [] }: ClusterOptions): Promise<Cluster> {
+  static async prepare({ metadata, storage, racks = [], args = [] }: ClusterOptions): Promise<Cluster> {
     const ports = await freePorts(metadata + storage)
     const entry = (firstId: number, offset: number) => (i: number) => ({
       id: firstId + i,
@@ -146,7 +153,10 @@ export class Cluster {
       port: ports[offset + i]!,
     })
     const metadataServices = Array.from({ length: metadata }, (_, i) => entry(1, 0)(i))
-    const storageServices = Array.from({ length: storage }, (_, i) => entry(101, metadata)(i))
+    const storageServices = Array.from({ length: storage }, (_, i) => ({
+      ...entry(101, metadata)(i),
+      ...(racks.length === 0 ? {} : { rack: racks[i % racks.length]! }),
+    }))
     const home = mkdtempSync(join(tmpdir(), 'dmq-'))
     const services = join(home, 'services.json')
     writeFileSync(
@@ -155,18 +165,21 @@ export class Cluster {
         services: { 'metadata-services': metadataServices, 'storage-services': storageServices },
       }),
     )
-    return new Cluster(home, metadataServices, storageServices, ['--services', services, ...args])
+    return new Cluster(home, metadataServices, storageServices, services, args)
   }
 
   private constructor(
     home: string,
     metadata: ServiceEntry[],
     storage: ServiceEntry[],
+    services: string,
     args: readonly string[],
   ) {
     this.home = home
-    this.metadata = metadata.map(entry => new NodeProcess('metadata', entry, home, args))
-    this.storage = storage.map(entry => new NodeProcess('storage', entry, home, args))
+    this.#args = args
+    const all = ['--services', services, ...args]
+    this.metadata = metadata.map(entry => new NodeProcess('metadata', entry, home, all))
+    this.storage = storage.map(entry => new NodeProcess('storage', entry, home, all))
   }
 
   get all(): NodeProcess[] {
@@ -235,6 +248,20 @@ export class Cluster {
       async () => (await ask('GET', `${node.url}/health/live`)).status === 200,
     )
     this.metadata.push(node)
+    return node
+  }
+
+  /** Starts one more storage node, empty, from a file of its own, with the options of the others. */
+  async addStorageNode(id: number, rack?: string): Promise<NodeProcess> {
+    const [port] = await freePorts(1)
+    const entry = { id, host: 'localhost', port: port!, ...(rack === undefined ? {} : { rack }) }
+    const services = join(this.home, `services-${id}.json`)
+    const lists = { 'metadata-services': this.metadata.map(node => node.entry), 'storage-services': [entry] }
+    writeFileSync(services, JSON.stringify({ services: lists }))
+    const node = new NodeProcess('storage', entry, this.home, ['--services', services, ...this.#args])
+    this.storage.push(node)
+    node.start()
+    await this.ready()
     return node
   }
 
