@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../io/clock.ts'
 import type { Broker } from '../metadata/broker.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
+import type { Image } from '../metadata/image.ts'
 import { removingReplicas } from '../metadata/reassignment.ts'
 import type { ReassignmentCause } from '../metadata/replication.ts'
 import { planDecommission } from './placement/decommission.ts'
@@ -17,6 +18,7 @@ export type AutomaticMoveOptions = {
 }
 
 type Parts = { readonly proposer: Proposer; readonly replica: Replica; readonly clock: Clock }
+type Leaving = { readonly brokerId: number; readonly cause: 'RECOVERY' | 'DECOMMISSION' }
 type Planned = { readonly cause: ReassignmentCause; readonly changes: readonly ReplicasChange[] }
 
 const TICK_MS = 1_000
@@ -95,12 +97,23 @@ export class AutomaticMoves {
     else await this.#alter(planned)
   }
 
-  /** Who is to give its replicas away: the dead first, for they are missing already. */
-  #leavingBrokers(): Broker[] {
-    const brokers = this.#parts.replica.image.brokers()
-    const dead = brokers.filter(broker => this.#staysAway(broker))
+  /** Who is to give its replicas away: those that are missing already first. */
+  #leavingBrokers(): Leaving[] {
+    const { image } = this.#parts.replica
+    const brokers = image.brokers()
+    const gone = this.#options.recoveryDelayMs > 0 ? unregistered(image) : []
+    const away = brokers.filter(broker => this.#staysAway(broker)).map(({ brokerId }) => brokerId)
     const decommissioned = brokers.filter(({ drain }) => drain?.mode === 'DECOMMISSION')
-    return [...dead, ...decommissioned.filter(broker => !dead.includes(broker))]
+    const emptied = decommissioned.map(({ brokerId }) => brokerId)
+    return [
+      ...gone.map(brokerId => ({ brokerId, cause: 'RECOVERY' }) as const),
+      ...away.map(
+        brokerId => ({ brokerId, cause: emptied.includes(brokerId) ? 'DECOMMISSION' : 'RECOVERY' }) as const,
+      ),
+      ...emptied
+        .filter(id => !away.includes(id))
+        .map(brokerId => ({ brokerId, cause: 'DECOMMISSION' }) as const),
+    ]
   }
 
   #staysAway({ status, statusSince }: Broker): boolean {
@@ -109,11 +122,10 @@ export class AutomaticMoves {
     return status === 'OFFLINE' && recoveryDelayMs > 0 && awayMs >= recoveryDelayMs
   }
 
-  async #plan(leaving: readonly Broker[], free: number): Promise<Planned | null> {
+  async #plan(leaving: readonly Leaving[], free: number): Promise<Planned | null> {
     const view = placementView(this.#parts.replica.image)
-    for (const broker of leaving) {
-      const { moves } = planDecommission(view, broker.brokerId, free)
-      const cause = broker.drain?.mode === 'DECOMMISSION' ? 'DECOMMISSION' : 'RECOVERY'
+    for (const { brokerId, cause } of leaving) {
+      const { moves } = planDecommission(view, brokerId, free)
       if (moves.length > 0) return { cause, changes: moves.map(changeOf) }
     }
     if (!this.#rebalancing) return null
@@ -136,6 +148,12 @@ export class AutomaticMoves {
     const by = ownWrite(cause.toLowerCase())
     await this.#parts.proposer.propose({ type: 'AlterReplicasCommand', cause, changes }, by)
   }
+}
+
+/** Brokers that were removed by force, and still stand in replica lists. */
+function unregistered(image: Image): number[] {
+  const named = new Set(image.replicaLists().flatMap(held => (held === null ? [] : held[0])))
+  return [...named].filter(brokerId => image.broker(brokerId) === undefined).sort((a, b) => a - b)
 }
 
 function changeOf({

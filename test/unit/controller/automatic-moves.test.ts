@@ -117,6 +117,17 @@ describe('a broker that stays away', () => {
     assert.deepEqual([moving(stage), stage.partition('t').replicas], [[], [1, 2]])
   })
 
+  test('and is removed by force has its replicas rebuilt at once', async () => {
+    const { stage } = await staged([1, 2, 3], [[1, 2]])
+    await stage.beat(1, { wantFence: true })
+    await stage.brokers.unregister(1, true, WRITE)
+    assert.deepEqual(stage.partition('t').replicas, [1, 2])
+    await stage.pass(1_000, 2, 3)
+    assert.deepEqual(moving(stage), ['0 to 3,2 (RECOVERY)'])
+    await catchUp(stage)
+    assert.deepEqual(stage.partition('t').isr, [3, 2])
+  })
+
   test('is never replaced when the delay is 0', async () => {
     const { stage } = await staged([1, 2, 3], [[1, 2]], { ...OPTIONS, recoveryDelayMs: 0 })
     await stage.pass(10 * RECOVERY_MS, 2, 3)
