@@ -9,7 +9,7 @@ import { Image } from '../metadata/image.ts'
 import { type Applied, applyOnce } from '../metadata/metadata.ts'
 import { RecentHashes } from '../metadata/recent-hashes.ts'
 import { SnapshotReader, writeImage, writeSnapshot } from '../metadata/snapshot.ts'
-import { touchedBy } from '../metadata/touched.ts'
+import { type Touched, touchedBy } from '../metadata/touched.ts'
 import { entryOf, untold } from './history/entry.ts'
 import { History } from './history/history.ts'
 import { isHistory, readHistory, saveHistory } from './history/saved-history.ts'
@@ -165,8 +165,6 @@ export class Replica implements StateMachine {
     for (const waiter of this.#waiters) if (this.image.version >= waiter.version) waiter.resolve()
   }
 }
-
-type Touched = ReturnType<typeof touchedBy>
 
 /** Second, so that what ends a snapshot is still its end, and whoever breaks off has begun with the state and releases it. */
 function* withHistory(state: Iterable<Uint8Array>, history: () => Uint8Array): Generator<Uint8Array> {

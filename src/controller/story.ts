@@ -1,4 +1,4 @@
-import type { Change } from '../metadata/change.ts'
+import { type Change, changedCount } from '../metadata/change.ts'
 import type { Command } from '../metadata/command.ts'
 import type { Image } from '../metadata/image.ts'
 import type { ControllerEvents } from './events.ts'
@@ -22,8 +22,7 @@ export function tell(
     }
     case 'UpdateBrokerStatusCommand': {
       const { brokerId, status, reason } = command
-      const partitionsMoved = changes.filter(change => change.kind === 'partitionChanged').length
-      return events.brokerStatus({ brokerId, status, reason, partitionsMoved })
+      return events.brokerStatus({ brokerId, status, reason, partitionsMoved: changedCount(changes) })
     }
     case 'DrainBrokerCommand':
       return events.brokerDrained({ brokerId: command.brokerId, mode: command.mode })

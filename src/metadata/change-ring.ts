@@ -1,11 +1,13 @@
-/** One accepted command: replayed on an image at `fromVersion`, it leads to `version`. */
-export type AcceptedCommand = {
+import type { Touched } from './touched.ts'
+
+/**
+ * One accepted command: replayed on an image at `fromVersion`, it leads to `version`. What became of the rows that it touched
+ * is read from the image.
+ */
+export type AcceptedCommand = Touched & {
   readonly version: number
   readonly commandType: string
   readonly commandData: string
-  /** Rows that it touched; what became of them is read from the image. */
-  readonly topics: readonly string[]
-  readonly brokers: readonly number[]
 }
 
 /**
@@ -53,6 +55,6 @@ export class ChangeRing {
   }
 }
 
-function bytesOf({ commandData, topics }: AcceptedCommand): number {
-  return commandData.length + 64 + topics.length * 16
+function bytesOf({ commandData, topics, many }: AcceptedCommand): number {
+  return commandData.length + 64 + topics.length * 16 + (many?.numbers.byteLength ?? 0)
 }

@@ -1,15 +1,19 @@
 import { assert, present } from '../base/assert.ts'
 import { type Broker, isActiveStatus } from './broker.ts'
 import { canonical } from './canonical.ts'
+import type { ChangedRows } from './changed-rows.ts'
+import type { Departure } from './departure.ts'
 import type { PartitionPage } from './partition-page.ts'
 import {
   type CapturedTable,
+  type LoadedTable,
   type Partition,
   type PartitionHealth,
   PartitionTable,
   type ReplicaColumn,
 } from './partition-table.ts'
 import type { CapturedLists } from './replica-lists.ts'
+import { SortedNames } from './sorted-names.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
 
@@ -22,6 +26,7 @@ export type WritableImage = {
   changeTopic(topic: Topic): void
   removeTopic(topic: Topic): void
   changePartition(row: number, partition: Partition): void
+  changePartitions(changed: ChangedRows): void
   advance(version: number, time: number): void
 }
 
@@ -35,8 +40,9 @@ export class Image implements WritableImage {
   readonly #brokers = new Map<number, Broker>()
   readonly #topics = new Map<string, Topic>()
   readonly #topicsById = new Map<string, Topic>()
+  /** Names with a `.` by those with `_` in its place. */
   readonly #collisionKeys = new Map<string, string>()
-  readonly #names: string[] = []
+  readonly #names = new SortedNames()
   readonly #partitions = new PartitionTable()
   readonly #hash = new StateHash()
   #version = 0
@@ -87,12 +93,13 @@ export class Image implements WritableImage {
 
   /** The topic whose name is the same up to `.` and `_`. */
   topicLike(name: string): string | undefined {
-    return this.#collisionKeys.get(collisionKey(name))
+    const key = collisionKey(name)
+    return this.#collisionKeys.get(key) ?? this.#topics.get(key)?.name
   }
 
   /** Sorted. */
   get topicNames(): readonly string[] {
-    return this.#names
+    return this.#names.all()
   }
 
   partition(row: number): Partition {
@@ -134,11 +141,33 @@ export class Image implements WritableImage {
     return this.#partitions.rowsWithReplicaOn(brokerId)
   }
 
+  /**
+   * What the new state of a broker comes to for every row with a replica on it: what changes, and the rows of which it is not
+   * said, since they are being moved, or are of `except`.
+   */
+  depart(
+    departure: Departure,
+    except: (row: number) => boolean = () => false,
+  ): { changed: ChangedRows; others: number[] } {
+    return this.#partitions.depart(departure, except)
+  }
+
+  /** The number of the topic of a row: small, but another topic may get it when this one is gone. */
+  topicNumber(row: number): number {
+    return this.#partitions.topicNumber(row)
+  }
+
+  /** The topics of rows, each once, as numbers. */
+  topicNumbersOf(rows: Int32Array): Int32Array {
+    return this.#partitions.topicNumbersOf(rows)
+  }
+
+  topicOfNumber(number: number): Topic | undefined {
+    return this.#topicsById.get(this.#partitions.topicId(number))
+  }
+
   partitionHealth(): PartitionHealth {
-    return this.#partitions.health(
-      id => this.#topicsById.get(id)!,
-      brokerId => this.#brokers.get(brokerId)?.status === 'ONLINE',
-    )
+    return this.#partitions.health(brokerId => this.#brokers.get(brokerId)?.status === 'ONLINE')
   }
 
   /** Partitions that are led by the broker, and all that it has a replica of. */
@@ -184,16 +213,24 @@ export class Image implements WritableImage {
 
   addTopic(topic: Omit<Topic, 'rows'>, partitions: readonly Partition[]): void {
     assert(!this.#topics.has(topic.name) && !this.#topicsById.has(topic.id), 'topic names and ids are unique')
-    this.#collisionKeys.set(collisionKey(topic.name), topic.name)
-    this.#names.splice(sortedPosition(this.#names, topic.name), 0, topic.name)
-    this.#setTopic({ ...topic, rows: [] })
-    this.addPartitions(this.#topics.get(topic.name)!, partitions)
+    this.#addCollisionKey(topic.name)
+    this.#names.add(topic.name)
+    this.#setTopic({ ...topic, rows: this.#addRows(partitions) })
   }
 
   addPartitions(topic: Topic, partitions: readonly Partition[]): void {
+    this.changeTopic({ ...topic, rows: [...topic.rows, ...this.#addRows(partitions)] })
+  }
+
+  #addRows(partitions: readonly Partition[]): number[] {
     const rows = partitions.map(partition => this.#partitions.add(partition))
-    for (const row of rows) this.#hash.add(this.#partitions.hashOf(row))
-    this.changeTopic({ ...topic, rows: [...topic.rows, ...rows] })
+    this.#hash.add(this.#partitions.hashOfAll(rows))
+    return rows
+  }
+
+  #addCollisionKey(name: string): void {
+    const key = collisionKey(name)
+    if (key !== name) this.#collisionKeys.set(key, name)
   }
 
   changeTopic(topic: Topic): void {
@@ -202,21 +239,23 @@ export class Image implements WritableImage {
   }
 
   removeTopic(topic: Topic): void {
-    for (const row of topic.rows) {
-      this.#hash.subtract(this.#partitions.hashOf(row))
-      this.#partitions.remove(row)
-    }
+    this.#hash.subtract(this.#partitions.hashOfAll(topic.rows))
+    for (const row of topic.rows) this.#partitions.remove(row)
     this.#hash.subtract(hashTopic(topic))
     this.#topics.delete(topic.name)
     this.#topicsById.delete(topic.id)
     this.#collisionKeys.delete(collisionKey(topic.name))
-    this.#names.splice(sortedPosition(this.#names, topic.name), 1)
+    this.#names.remove(topic.name)
   }
 
   changePartition(row: number, partition: Partition): void {
     this.#hash.subtract(this.#partitions.hashOf(row))
     this.#partitions.update(row, partition)
     this.#hash.add(this.#partitions.hashOf(row))
+  }
+
+  changePartitions(changed: ChangedRows): void {
+    this.#hash.add(this.#partitions.updateAll(changed))
   }
 
   advance(version: number, time: number): void {
@@ -235,7 +274,7 @@ export class Image implements WritableImage {
       stateHash: this.stateHash,
       brokers: [...this.#brokers.values()],
       topics: [...this.#topics.values()],
-      names: [...this.#names],
+      names: this.#names.all(),
       table: this.#partitions.capture(),
     }
   }
@@ -258,22 +297,22 @@ export class Image implements WritableImage {
 
   /** After all pages. */
   loadTopic(topic: Topic): void {
+    this.#partitions.assignTopic(topic.rows, topic.id)
     this.#setTopic(topic)
-    this.#collisionKeys.set(collisionKey(topic.name), topic.name)
-    for (const row of topic.rows) {
-      this.#partitions.assignTopic(row, topic.id)
-      this.#hash.add(this.#partitions.hashOf(row))
-    }
+    this.#addCollisionKey(topic.name)
+    this.#hash.add(this.#partitions.hashOfAll(topic.rows))
   }
 
-  /** Names come sorted. */
+  /** After their topics, sorted. */
   loadNames(names: readonly string[]): void {
-    for (const name of names) this.#names.push(name)
+    // The string of the topic, not its equal: there may be hundreds of thousands.
+    this.#names.load(names.map(name => this.#topics.get(name)?.name ?? name))
   }
 
   #setTopic(topic: Topic): void {
     this.#topics.set(topic.name, topic)
     this.#topicsById.set(topic.id, topic)
+    this.#partitions.setRules(topic.id, topic.config)
     this.#hash.add(hashTopic(topic))
   }
 }
@@ -296,19 +335,7 @@ export type CapturedImage = {
 }
 
 export type LoadedHead = Pick<CapturedImage, 'version' | 'time' | 'brokers'> & {
-  readonly table: Omit<CapturedTable, 'pages'>
-}
-
-/** Where a name is, or belongs, in a sorted list. */
-export function sortedPosition(names: readonly string[], name: string): number {
-  let low = 0
-  let high = names.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (names[middle]! < name) low = middle + 1
-    else high = middle
-  }
-  return low
+  readonly table: LoadedTable
 }
 
 function hashBroker(broker: Broker): RowHash {

@@ -1,11 +1,17 @@
 import { assert } from '../base/assert.ts'
 import { type Broker, isActiveStatus } from './broker.ts'
 import type { Change } from './change.ts'
+import { ChangedRows } from './changed-rows.ts'
 import type { Image } from './image.ts'
 import type { Partition } from './partition-table.ts'
 import type { Topic } from './topic.ts'
 
-type Readers = Pick<Image, 'broker' | 'brokers' | 'isActive' | 'isDraining' | 'partition' | 'partitionsOf'>
+type Readers = Pick<
+  Image,
+  'broker' | 'brokers' | 'depart' | 'isActive' | 'isDraining' | 'partition' | 'partitionsOf'
+>
+/** What one command, or a part of it, does to rows. */
+type Layer = ReadonlyMap<number, Partition> | ChangedRows
 
 /**
  * An image as it would be after changes that nobody writes: what they are about is read from them, everything else from the
@@ -17,7 +23,8 @@ type Readers = Pick<Image, 'broker' | 'brokers' | 'isActive' | 'isDraining' | 'p
 export class Overlay {
   readonly #below: Image
   readonly #brokers = new Map<number, Broker>()
-  readonly #rows = new Map<number, Partition>()
+  /** The newest last. */
+  readonly #layers: Layer[] = []
   /** What decisions read. */
   readonly image: Image
 
@@ -34,22 +41,46 @@ export class Overlay {
   }
 
   lay(changes: readonly Change[]): void {
+    const rows = new Map<number, Partition>()
     for (const change of changes) {
-      assert(
-        change.kind === 'brokerSet' || change.kind === 'partitionChanged',
-        `no overlay of ${change.kind}`,
-      )
       if (change.kind === 'brokerSet') this.#brokers.set(change.broker.brokerId, change.broker)
-      else this.#rows.set(change.row, change.partition)
+      else if (change.kind === 'partitionsChanged') this.#layers.push(change.changed)
+      else {
+        assert(change.kind === 'partitionChanged', `no overlay of ${change.kind}`)
+        rows.set(change.row, change.partition)
+      }
     }
+    if (rows.size > 0) this.#layers.push(rows)
+  }
+
+  /** The row in its newest state; null: as it is below. */
+  #laid(row: number): Partition | null {
+    for (let i = this.#layers.length - 1; i >= 0; i--) {
+      const layer = this.#layers[i]!
+      if (layer instanceof ChangedRows) {
+        const position = layer.positionOf(row)
+        if (position >= 0) return layer.partition(position, this.#below.partition(row))
+      } else {
+        const partition = layer.get(row)
+        if (partition !== undefined) return partition
+      }
+    }
+    return null
+  }
+
+  #isLaid(row: number): boolean {
+    return this.#layers.some(layer =>
+      layer instanceof ChangedRows ? layer.positionOf(row) >= 0 : layer.has(row),
+    )
   }
 
   #readers(): Readers {
     const broker = (brokerId: number) => this.#brokers.get(brokerId) ?? this.#below.broker(brokerId)
-    const partition = (row: number) => this.#rows.get(row) ?? this.#below.partition(row)
+    const partition = (row: number) => this.#laid(row) ?? this.#below.partition(row)
     return {
       broker,
       partition,
+      depart: departure => this.#below.depart(departure, row => this.#isLaid(row)),
       brokers: () => this.#below.brokers().map(each => this.#brokers.get(each.brokerId) ?? each),
       isActive: brokerId => {
         const status = broker(brokerId)?.status

@@ -1,11 +1,21 @@
 import { assert } from '../base/assert.ts'
 import { canonical } from './canonical.ts'
-import { PAGE_ROWS, PartitionPage, pageOf, rowInPage } from './partition-page.ts'
+import { ChangedRows } from './changed-rows.ts'
+import { type Departure, RowDeparture } from './departure.ts'
+import {
+  CapturedPage,
+  NOBODY,
+  orNull,
+  PAGE_ROWS,
+  PartitionPage,
+  pageOf,
+  rowInPage,
+} from './partition-page.ts'
 import { type CapturedLists, ReplicaLists } from './replica-lists.ts'
 import { countOf, type Reassignment, type Replication } from './replication.ts'
+import { RowHashes } from './row-hash.ts'
 import { type RowHash, RowHasher } from './state-hash.ts'
-import type { Topic } from './topic.ts'
-import { minInsyncReplicas } from './topic-config.ts'
+import { TopicNumbers } from './topic-numbers.ts'
 
 export type Partition = Replication & {
   readonly topicId: string
@@ -28,18 +38,18 @@ export type PartitionHealth = {
   readonly ledByOthers: number
 }
 
-const NOBODY = -1
-
 /**
- * All partitions of the cluster, one row each, in typed-array columns: two million of them take 82 MB and cost the
- * garbage collector nothing, where objects took 236 MB. Replica lists are interned, ISR and ELR are bit masks over
- * them. Nobody outside this class knows; rows are handed out as plain {@link Partition} values.
+ * All partitions of the cluster, one row each, in typed-array columns: two million of them take 104 MB and cost the
+ * garbage collector nothing. Topics and replica lists are interned, ISR and ELR are bit masks over the lists. Nobody outside this class knows; rows are handed out as plain {@link Partition} values.
  *
  * A partition is hashed with its topic and id, so that moving it to another row leaves the state hash as it is.
  */
 export class PartitionTable {
-  #pages: PartitionPage[] = []
+  readonly #pages: PartitionPage[] = []
+  /** Of a table that is another as it was. */
+  #captured: readonly CapturedPage[] | null = null
   #lists = new ReplicaLists()
+  #topics = new TopicNumbers()
   #free: number[] = []
   /** Few partitions are being moved at any time. */
   #reassignments = new Map<number, Reassignment>()
@@ -56,11 +66,11 @@ export class PartitionTable {
     if (pageOf(row) === this.#pages.length) this.#pages.push(new PartitionPage())
     const page = this.#writable(row)
     const at = rowInPage(row)
-    page.topicIds[at] = partition.topicId
+    page.topics[at] = this.#topics.intern(partition.topicId)
     page.ints.partition[at] = partition.id
     page.ints.replicas[at] = this.#lists.intern(partition.replicas)
     page.createdAt[at] = partition.createdAt
-    write(page, at, partition)
+    page.write(at, partition)
     this.#setReassignment(row, partition.reassignment)
     this.#count += 1
     return row
@@ -72,7 +82,8 @@ export class PartitionTable {
     const at = rowInPage(row)
     this.#lists.release(page.ints.replicas[at]!)
     page.ints.replicas[at] = NOBODY
-    page.topicIds[at] = ''
+    this.#topics.release(page.topics[at]!)
+    page.topics[at] = NOBODY
     this.#reassignments.delete(row)
     this.#free.push(row)
     this.#count -= 1
@@ -83,7 +94,7 @@ export class PartitionTable {
     const page = this.#writable(row)
     const at = rowInPage(row)
     assert(
-      page.topicIds[at] === partition.topicId && page.ints.partition[at] === partition.id,
+      this.#topics.id(page.topics[at]!) === partition.topicId && page.ints.partition[at] === partition.id,
       'a row keeps its key',
     )
     const list = page.ints.replicas[at]!
@@ -93,7 +104,7 @@ export class PartitionTable {
       this.#lists.release(list)
     }
     this.#setReassignment(row, partition.reassignment)
-    write(page, at, partition)
+    page.write(at, partition)
   }
 
   #setReassignment(row: number, reassignment: Reassignment | null): void {
@@ -103,18 +114,20 @@ export class PartitionTable {
 
   #writable(row: number): PartitionPage {
     const page = this.#pages[pageOf(row)]!
-    if (page.pins === 0) return page
-    const copy = new PartitionPage(page)
-    this.#pages[pageOf(row)] = copy
-    return copy
+    page.keep(rowInPage(row))
+    return page
+  }
+
+  #page(row: number): PartitionPage {
+    return this.#captured === null ? this.#pages[pageOf(row)]! : this.#captured[pageOf(row)]!.page
   }
 
   at(row: number): Partition {
     this.#assertHeld(row)
-    const { ints, topicIds, createdAt, modifiedAt } = this.#pages[pageOf(row)]!
+    const { ints, topics, createdAt, modifiedAt } = this.#page(row)
     const at = rowInPage(row)
     return {
-      topicId: topicIds[at]!,
+      topicId: this.#topics.id(topics[at]!),
       id: ints.partition[at]!,
       leader: orNull(ints.leader[at]!),
       leaderEpoch: ints.leaderEpoch[at]!,
@@ -213,11 +226,11 @@ export class PartitionTable {
   }
 
   /** How many partitions are not as they should be: one pass over three columns, and a closer look at those few. */
-  health(topic: (id: string) => Topic, mayLead: (brokerId: number) => boolean): PartitionHealth {
+  health(mayLead: (brokerId: number) => boolean): PartitionHealth {
     const health = { offline: 0, underReplicated: 0, underMinIsr: 0, ledByOthers: 0 }
     const everyone = this.#lists.fullMasks()
     const first = this.#lists.firstMembers(() => true)
-    const minIsrOf = rememberLast((id: string) => minInsyncReplicas(topic(id).config))
+    const { minIsr: minIsrs } = this.#topics.columns
     for (const [number, page] of this.#pages.entries()) {
       const { leader, replicas, isr } = page.ints
       const end = Math.min(PAGE_ROWS, this.#rows - number * PAGE_ROWS)
@@ -228,7 +241,7 @@ export class PartitionTable {
         const moving = this.#reassignments.get(number * PAGE_ROWS + at)
         const adding = moving?.adding ?? 0
         const original = countOf(everyone[list]! & ~adding)
-        const minIsr = Math.min(original, minIsrOf(page.topicIds[at]!))
+        const minIsr = Math.min(original, minIsrs[page.topics[at]!]!)
         if (leader[at] === NOBODY) health.offline += 1
         if (countOf(isr[at]! & ~adding) < original) health.underReplicated += 1
         if (countOf(isr[at]!) < minIsr) health.underMinIsr += 1
@@ -255,19 +268,92 @@ export class PartitionTable {
   }
 
   hashOf(row: number): RowHash {
-    const { ints, topicIds, createdAt, modifiedAt } = this.#pages[pageOf(row)]!
-    const at = rowInPage(row)
-    const hasher = new RowHasher().text(topicIds[at]!).number(ints.partition[at]!)
-    hasher.number(ints.leader[at]!).number(ints.leaderEpoch[at]!).number(ints.partitionEpoch[at]!)
-    hasher.number(ints.isr[at]!).number(ints.elr[at]!).number(ints.lastKnownLeader[at]!)
-    for (const replica of this.#lists.at(ints.replicas[at]!)) hasher.number(replica)
+    const { low, high } = this.#hashes().add(this.#pages[pageOf(row)]!, rowInPage(row), this.#hashOfMove(row))
+    return { low, high }
+  }
+
+  /** The sum of the hashes of rows. */
+  hashOfAll(rows: readonly number[]): RowHash {
+    const hashes = this.#hashes()
+    for (const row of rows) hashes.add(this.#pages[pageOf(row)]!, rowInPage(row), this.#hashOfMove(row))
+    return { low: hashes.low, high: hashes.high }
+  }
+
+  #hashes(): RowHashes {
+    return new RowHashes(this.#topics.columns, this.#lists.hashes)
+  }
+
+  #hashOfMove(row: number): RowHash | null {
     const moving = this.#reassignments.get(row)
-    if (moving !== undefined) hasher.text(canonical(moving))
-    return hasher.number(createdAt[at]!).number(modifiedAt[at]!).finish()
+    return moving === undefined ? null : new RowHasher().text(canonical(moving)).finish()
+  }
+
+  // Topics.
+
+  /** What the config of a topic, which has rows, says of them. */
+  setRules(topicId: string, config: Readonly<Record<string, string>>): void {
+    this.#topics.setRules(topicId, config)
+  }
+
+  /** The number of the topic of a row: small, but another topic may get it when this one is gone. */
+  topicNumber(row: number): number {
+    return this.#page(row).topics[rowInPage(row)]!
+  }
+
+  /** Empty: there is no such topic. */
+  topicId(number: number): string {
+    return this.#topics.id(number)
+  }
+
+  /** The topics of rows, each once. */
+  topicNumbersOf(rows: Int32Array): Int32Array {
+    const seen = new Uint8Array(this.#topics.end)
+    const numbers = new Int32Array(rows.length)
+    let count = 0
+    for (let i = 0; i < rows.length; i++) {
+      const number = this.topicNumber(rows[i]!)
+      if (seen[number] === 1) continue
+      seen[number] = 1
+      numbers[count++] = number
+    }
+    return numbers.slice(0, count)
+  }
+
+  // A broker goes, or comes.
+
+  /**
+   * What that comes to for every row with a replica on the broker. Rows that are being moved, and those of `except`, are left
+   * to who asks, who gets them as `others`.
+   */
+  depart(departure: Departure, except: (row: number) => boolean): { changed: ChangedRows; others: number[] } {
+    const held = this.#lists.listsWith(departure.brokerId)
+    const changed = new ChangedRows(this.#lists.usesOf(held), departure.time)
+    const others: number[] = []
+    const row = new RowDeparture(departure, this.#lists, held, this.#topics.columns, changed)
+    const leaveOut = (each: number): boolean => this.#reassignments.has(each) || except(each)
+    for (const [number, page] of this.#pages.entries()) {
+      const rows = Math.min(PAGE_ROWS, this.#rows - number * PAGE_ROWS)
+      row.takePage(page, number * PAGE_ROWS, rows, leaveOut, others)
+    }
+    return { changed, others }
+  }
+
+  /** Writes what {@link depart} came to. Returns what that adds to the sum of the hashes of all rows. */
+  updateAll(changed: ChangedRows): RowHash {
+    const hashes = this.#hashes()
+    const { rows } = changed
+    for (let i = 0; i < rows.length; i++) {
+      const page = this.#writable(rows[i]!)
+      const at = rowInPage(rows[i]!)
+      hashes.takeAway(page, at)
+      changed.write(i, page, at)
+      hashes.putBack(page, at)
+    }
+    return { low: hashes.low, high: hashes.high }
   }
 
   #assertHeld(row: number): void {
-    const held = row < this.#rows && this.#pages[pageOf(row)]!.ints.replicas[rowInPage(row)]! >= 0
+    const held = row < this.#rows && this.#page(row).ints.replicas[rowInPage(row)]! >= 0
     assert(held, `row ${row} holds a partition`)
   }
 
@@ -275,22 +361,22 @@ export class PartitionTable {
 
   /** The table as it is now; to be released once, when it has been read. */
   capture(): CapturedTable {
-    for (const page of this.#pages) page.pins += 1
     return {
       rows: this.#rows,
       free: [...this.#free],
       lists: this.#lists.capture(),
+      topicIds: this.#topics.capture(),
       reassignments: [...this.#reassignments],
-      pages: [...this.#pages],
+      pages: this.#pages.map(page => new CapturedPage(page)),
     }
   }
 
   release({ pages }: CapturedTable): void {
-    for (const page of pages) page.pins -= 1
+    for (const page of pages) page.release()
   }
 
   /** Begins to fill this table, which is empty, with a captured one. */
-  load({ rows, free, lists, reassignments }: Omit<CapturedTable, 'pages'>): void {
+  load({ rows, free, lists, reassignments }: LoadedTable): void {
     assert(this.#rows === 0, 'only an empty table is filled')
     this.#rows = rows
     this.#free = [...free]
@@ -299,14 +385,24 @@ export class PartitionTable {
     this.#reassignments = new Map(reassignments)
   }
 
-  /** Pages come in order. The topics of their rows are told one by one, with {@link assignTopic}. */
+  /** Pages come in order. The topics of their rows are told afterwards, with {@link assignTopic}. */
   loadPage(page: PartitionPage): void {
     this.#pages.push(page)
   }
 
-  assignTopic(row: number, topicId: string): void {
-    this.#pages[pageOf(row)]!.topicIds[rowInPage(row)] = topicId
-    this.#assertHeld(row)
+  assignTopic(rows: readonly number[], topicId: string): void {
+    for (const row of rows) this.#assertHeld(row)
+    const number = this.#topics.intern(topicId, rows.length)
+    for (const row of rows) this.#pages[pageOf(row)]!.topics[rowInPage(row)] = number
+  }
+
+  /** A captured table, to be read only, and until it is released. */
+  static of(captured: CapturedTable): PartitionTable {
+    const table = new PartitionTable()
+    table.load(captured)
+    table.#captured = captured.pages
+    table.#topics = TopicNumbers.of(captured.topicIds)
+    return table
   }
 }
 
@@ -316,34 +412,16 @@ export type ReplicaColumn = {
   readonly rowsWith: (brokerId: number) => (row: number) => boolean
 }
 
-export type CapturedTable = {
+export type CapturedTable = LoadedTable & {
+  /** By the number of the topic. */
+  readonly topicIds: readonly string[]
+  readonly pages: readonly CapturedPage[]
+}
+
+/** What a table is, but for its pages, and the topics of its rows. */
+export type LoadedTable = {
   readonly rows: number
   readonly free: readonly number[]
   readonly lists: CapturedLists
   readonly reassignments: readonly (readonly [row: number, reassignment: Reassignment])[]
-  readonly pages: readonly PartitionPage[]
-}
-
-function write(page: PartitionPage, at: number, partition: Partition): void {
-  const { ints } = page
-  ints.leader[at] = partition.leader ?? NOBODY
-  ints.leaderEpoch[at] = partition.leaderEpoch
-  ints.partitionEpoch[at] = partition.partitionEpoch
-  ints.isr[at] = partition.isr
-  ints.elr[at] = partition.elr
-  ints.lastKnownLeader[at] = partition.lastKnownLeader ?? NOBODY
-  page.modifiedAt[at] = partition.modifiedAt
-}
-
-/** The partitions of a topic mostly lie side by side. */
-function rememberLast<T>(read: (id: string) => T): (id: string) => T {
-  let last: { id: string; value: T } | null = null
-  return id => {
-    if (last?.id !== id) last = { id, value: read(id) }
-    return last.value
-  }
-}
-
-function orNull(value: number): number | null {
-  return value === NOBODY ? null : value
 }

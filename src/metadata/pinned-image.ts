@@ -5,18 +5,17 @@ import type { Topic } from './topic.ts'
 
 /**
  * The image as it was when this was made, for who reads it bit by bit while the image goes on changing. While it is pinned,
- * pages of the partition table are copied before they change. To be released.
+ * the partition table keeps rows as they were before they change. To be released.
  */
 export class PinnedImage {
   readonly #image: Image
   readonly #captured: CapturedImage
-  readonly #partitions = new PartitionTable()
+  readonly #partitions: PartitionTable
 
   constructor(image: Image) {
     this.#image = image
     this.#captured = image.capture()
-    this.#partitions.load(this.#captured.table)
-    for (const page of this.#captured.table.pages) this.#partitions.loadPage(page)
+    this.#partitions = PartitionTable.of(this.#captured.table)
   }
 
   get version(): number {
@@ -43,6 +42,11 @@ export class PinnedImage {
 
   partition(row: number): Partition {
     return this.#partitions.at(row)
+  }
+
+  /** As {@link Image.topicNumber} was. */
+  topicNumber(row: number): number {
+    return this.#partitions.topicNumber(row)
   }
 
   release(): void {

@@ -27,7 +27,7 @@ const NAMES = 4
 const KEYS = 5
 const END = 6
 
-const FORMAT = 2
+const FORMAT = 3
 const TOPICS_PER_PIECE = 256
 const NAMES_PER_PIECE = 4096
 const KEYS_PER_PIECE = 512
@@ -68,10 +68,10 @@ function* imagePieces({
   names,
   table,
 }: CapturedImage): Generator<Uint8Array> {
-  const { pages, ...head } = table
+  const { pages, topicIds: _, ...head } = table
   const { rows } = head
   yield json(HEAD, { format: FORMAT, version, time, stateHash, brokers, table: head })
-  for (const [i, page] of pages.entries()) yield piece(PAGE, page.encode(rowsOfPage(rows, i)))
+  for (const [i, { page }] of pages.entries()) yield piece(PAGE, page.encode(rowsOfPage(rows, i)))
   for (const part of parts(topics, TOPICS_PER_PIECE)) yield json(TOPICS, part.map(packTopic))
   for (const part of parts(names, NAMES_PER_PIECE)) yield json(NAMES, part)
 }

@@ -8,30 +8,41 @@ export class StateHash {
   #high = 0
 
   add(row: RowHash): void {
-    this.#low = (this.#low + row.low) >>> 0
-    this.#high = (this.#high + row.high) >>> 0
+    this.#low = (this.#low + row.low) | 0
+    this.#high = (this.#high + row.high) | 0
   }
 
   subtract(row: RowHash): void {
-    this.#low = (this.#low - row.low) >>> 0
-    this.#high = (this.#high - row.high) >>> 0
+    this.#low = (this.#low - row.low) | 0
+    this.#high = (this.#high - row.high) | 0
   }
 
   toString(): string {
-    return this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0')
+    return hex(this.#high) + hex(this.#low)
   }
 }
 
+function hex(lane: number): string {
+  return (lane >>> 0).toString(16).padStart(8, '0')
+}
+
+/** The hash of a row, a sum of several, or the state on the way to one: the lanes as 32-bit integers. */
 export type RowHash = { readonly low: number; readonly high: number }
 
-/** Hashes the fields of one row, in order. Two lanes of the MurmurHash3 mixing step with different seeds. */
+/** Two lanes of the MurmurHash3 mixing step, with different seeds and factors. */
+const LOW_SEED = 0x9747b28c | 0
+const HIGH_SEED = 0x3c6ef372
+export const LOW_FACTOR = 0xcc9e2d51 | 0
+export const HIGH_FACTOR = 0x85ebca6b | 0
+
+/** Hashes the fields of one row, in order. */
 export class RowHasher {
-  #low = 0x9747b28c
-  #high = 0x3c6ef372
+  #low = LOW_SEED
+  #high = HIGH_SEED
 
   number(value: number): this {
     this.#mix(value | 0)
-    this.#mix(Math.floor(value / 0x1_0000_0000) | 0)
+    this.#mix(upperWord(value))
     return this
   }
 
@@ -41,27 +52,39 @@ export class RowHasher {
     return this
   }
 
+  /** Of what follows, others may hash with {@link mixed}. */
+  state(): RowHash {
+    return { low: this.#low, high: this.#high }
+  }
+
   finish(): RowHash {
     return { low: avalanche(this.#low), high: avalanche(this.#high) }
   }
 
   #mix(word: number): void {
-    this.#low = step(this.#low, word, 0xcc9e2d51)
-    this.#high = step(this.#high, word, 0x85ebca6b)
+    this.#low = mixed(this.#low, word, LOW_FACTOR)
+    this.#high = mixed(this.#high, word, HIGH_FACTOR)
   }
 }
 
-function step(lane: number, word: number, factor: number): number {
+/** What is left of a whole number above its lower 32 bits. */
+export function upperWord(value: number): number {
+  return Math.floor(value / 0x1_0000_0000) | 0
+}
+
+/** A lane with one more word in it. */
+export function mixed(lane: number, word: number, factor: number): number {
   let k = Math.imul(word, factor)
   k = (k << 15) | (k >>> 17)
   k = Math.imul(k, 0x1b873593)
-  const mixed = lane ^ k
-  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0
+  const both = lane ^ k
+  return (Math.imul((both << 13) | (both >>> 19), 5) + 0xe6546b64) | 0
 }
 
-function avalanche(lane: number): number {
+/** A lane when everything is in it. */
+export function avalanche(lane: number): number {
   let h = lane
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
+  return h ^ (h >>> 16)
 }

@@ -4,6 +4,7 @@ import type { Image } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import { renderPartition } from '../metadata/render.ts'
 import type { Topic } from '../metadata/topic.ts'
+import { topicCount } from '../metadata/touched.ts'
 
 /** Rows of the tables, by column. What can be had by a join (offline replicas) is not a column: it would go stale. */
 export type Row = Readonly<Record<string, unknown>>
@@ -74,7 +75,7 @@ export function historyRow(recoveryEpoch: number, command: AcceptedCommand): Row
     time: data.time,
     type: commandType,
     topics: topics.slice(0, HISTORY_TOPICS_MAX),
-    topic_count: topics.length,
+    topic_count: topicCount(command),
     brokers,
     data,
   }

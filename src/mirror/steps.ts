@@ -11,6 +11,8 @@ export type View = {
   readonly brokers: readonly Broker[]
   readonly topics: readonly Topic[]
   partition(row: number): Partition
+  /** As commands number the topics that they do not name. */
+  topicNumber(row: number): number
 }
 
 /** What commands touched, of which only rows that changed at `since` (epoch milliseconds) or later are to be written. */
@@ -27,14 +29,17 @@ const REST: Step = { table: TOPICS, rows: [] }
 export function* touchedSteps(image: Image, view: View, { commands, since }: Touched): Generator<Step> {
   const names = yield* union(commands, ({ topics }) => topics)
   const ids = yield* union(commands, ({ brokers }) => brokers)
+  const numbers = yield* union(commands, ({ many }) => Array.from(many?.numbers ?? []))
+  const isNumbered = ({ rows }: Topic) => rows.length > 0 && numbers.has(view.topicNumber(rows[0]!))
   const topics: Topic[] = []
   for (const part of parts(view.topics, STEP_NAMES)) {
-    for (const topic of part) if (names.delete(topic.name)) topics.push(topic)
+    for (const topic of part) if (names.delete(topic.name) || isNumbered(topic)) topics.push(topic)
     yield REST
   }
   const brokers = view.brokers.filter(({ brokerId }) => ids.delete(brokerId))
   const partition = (row: number) => view.partition(row)
-  yield* viewSteps(image, { brokers, topics, partition }, since)
+  const topicNumber = (row: number) => view.topicNumber(row)
+  yield* viewSteps(image, { brokers, topics, partition, topicNumber }, since)
   // What is left was touched, and is not there.
   if (ids.size > 0) yield { dropBrokers: [...ids] }
   for (const part of parts([...names], STEP_ROWS)) yield { dropTopics: part }

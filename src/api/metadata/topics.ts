@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { sortedPosition } from '../../metadata/image.ts'
 import { renderTopicRow } from '../../metadata/render.ts'
+import { sortedPosition } from '../../metadata/sorted-names.ts'
 import {
   ListTopicsQuery,
   NotModified,

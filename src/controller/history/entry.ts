@@ -1,9 +1,10 @@
 import type { BrokerStatus } from '../../metadata/broker.ts'
-import type { Change } from '../../metadata/change.ts'
+import { type Change, changedCount, changedRowsOf } from '../../metadata/change.ts'
 import type { Command } from '../../metadata/command.ts'
 import type { Moment } from '../../metadata/decision.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { Partition } from '../../metadata/partition-table.ts'
+import { type Touched, topicCount } from '../../metadata/touched.ts'
 import { sentence } from './sentence.ts'
 
 /** A partition as it was before and after a command. */
@@ -43,12 +44,12 @@ export type HistoryEntry = {
 export const TOPICS_KEPT = 1_000
 export const PARTITIONS_KEPT = 1_000
 
-/** `image` is still as it was before the changes; `touched` are all rows that they are about. */
+/** `image` is still as it was before the changes; `touched` is all that they are about. */
 export function entryOf(
   image: Image,
   command: Command,
   changes: readonly Change[],
-  touched: { readonly topics: readonly string[]; readonly brokers: readonly number[] },
+  touched: Touched,
   { version, time }: Moment,
 ): HistoryEntry {
   const { partitions, partitionCount } = partitionChanges(image, changes)
@@ -62,7 +63,7 @@ export function entryOf(
     by: command.by ?? null,
     idempotencyKey: command.idempotency?.key ?? null,
     topics: topics.length > TOPICS_KEPT ? topics.slice(0, TOPICS_KEPT) : topics,
-    topicCount: topics.length,
+    topicCount: topicCount(touched),
     brokers,
     statuses,
     partitions,
@@ -73,7 +74,7 @@ export function entryOf(
 /** In place of an entry that could not be made, which is a bug. */
 export function untold(
   { type: commandType, by }: Command,
-  { topics, brokers }: { readonly topics: readonly string[]; readonly brokers: readonly number[] },
+  touched: Touched,
   moment: Moment,
   why: string,
 ): HistoryEntry {
@@ -83,9 +84,9 @@ export function untold(
     text: `${commandType}, of which nothing can be told: ${why}`,
     by: by ?? null,
     idempotencyKey: null,
-    topics: topics.slice(0, TOPICS_KEPT),
-    topicCount: topics.length,
-    brokers,
+    topics: touched.topics.slice(0, TOPICS_KEPT),
+    topicCount: topicCount(touched),
+    brokers: touched.brokers,
     statuses: [],
     partitions: [],
     partitionCount: 0,
@@ -97,15 +98,12 @@ function partitionChanges(
   changes: readonly Change[],
 ): { partitions: PartitionChange[]; partitionCount: number } {
   const partitions: PartitionChange[] = []
-  let partitionCount = 0
-  for (const change of changes) {
-    if (change.kind !== 'partitionChanged') continue
-    partitionCount += 1
-    if (partitionCount > PARTITIONS_KEPT) continue
-    const before = image.partition(change.row)
-    partitions.push({ topic: image.topicById(before.topicId)!.name, before, after: change.partition })
+  for (const [row, after] of changedRowsOf(changes, each => image.partition(each))) {
+    if (partitions.length === PARTITIONS_KEPT) break
+    const before = image.partition(row)
+    partitions.push({ topic: image.topicById(before.topicId)!.name, before, after })
   }
-  return { partitions, partitionCount }
+  return { partitions, partitionCount: changedCount(changes) }
 }
 
 /** Only changes of what a broker may do; a registration that repeats is none. */

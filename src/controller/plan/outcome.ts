@@ -1,4 +1,4 @@
-import type { Change } from '../../metadata/change.ts'
+import { type Change, changedRowsOf } from '../../metadata/change.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { Partition } from '../../metadata/partition-table.ts'
 import { countOf, minIsrOf } from '../../metadata/replication.ts'
@@ -61,10 +61,11 @@ export class Drafted {
   /** The image is still as it was when this was made. */
   add(changes: readonly Change[]): void {
     for (const change of changes) {
-      if (change.kind === 'partitionChanged') this.#change(change.row, change.partition)
       if (change.kind !== 'topicAdded' && change.kind !== 'partitionsAdded') continue
       for (const partition of change.partitions) this.#added.push([null, partition, change.topic])
     }
+    for (const [row, after] of changedRowsOf(changes, each => this.#image.partition(each)))
+      this.#change(row, after)
   }
 
   #change(row: number, after: Partition): void {

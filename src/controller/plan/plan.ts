@@ -1,5 +1,6 @@
 import { DmqError } from '../../base/errors.ts'
 import type { Clock } from '../../io/clock.ts'
+import { changedCount } from '../../metadata/change.ts'
 import type { Command } from '../../metadata/command.ts'
 import type { Plan as Decided, Rejection } from '../../metadata/decision.ts'
 import type { Image } from '../../metadata/image.ts'
@@ -54,7 +55,7 @@ async function tryPlan({ replica, clock }: Parts, commands: readonly Intent[]): 
     refused.push(...(decision.results ?? []).filter(result => result !== null))
     if (i === commands.length - 1) break
     overlay.lay(decision.changes)
-    changes += decision.changes.length
+    changes += changedCount(decision.changes)
     if (changes < CHANGES_PER_STEP) continue
     changes = 0
     await turn(clock)

@@ -26,9 +26,8 @@ export function decide(image: Image, { brokerId, mode }: DrainBrokerCommand, mom
 }
 
 function drainOf(image: Image, brokerId: number, mode: Drain['mode'], { time }: Moment): Drain {
-  const rows = image.rowsWithReplicaOn(brokerId)
-  const leaders = rows.filter(row => image.partition(row).leader === brokerId).length
-  return { mode, since: time, leaders, replicas: rows.length }
+  const { leaders, replicas } = image.countsOf(brokerId)
+  return { mode, since: time, leaders, replicas }
 }
 
 function marked(before: Broker, drain: Drain | null, { time }: Moment): Broker {

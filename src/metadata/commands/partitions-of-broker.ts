@@ -1,6 +1,7 @@
 import { type Broker, isActiveStatus } from '../broker.ts'
 import type { Change } from '../change.ts'
 import type { Moment } from '../decision.ts'
+import type { Brokers, Departure } from '../departure.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
 import { beginMove, cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
@@ -15,11 +16,29 @@ import { minInsyncReplicas, uncleanElectionAllowed } from '../topic-config.ts'
 export function brokerLeaves(image: Image, broker: Broker, lostData: boolean, moment: Moment): Change[] {
   const { brokerId } = broker
   const active = isActiveStatus(broker.status)
+  const departure = {
+    brokerId,
+    leaves: active && !lostData ? null : { lostData, others: without(image, brokerId) },
+    after: active ? withBroker(image, broker) : null,
+    time: moment.time,
+  }
+  return departed(image, departure, partitionLeft(image, broker, lostData, moment))
+}
+
+/** The same for one partition: the rules as they are meant, which rows that are being moved take. */
+export function partitionLeft(
+  image: Image,
+  broker: Broker,
+  lostData: boolean,
+  moment: Moment,
+): (partition: Partition) => Partition {
+  const { brokerId } = broker
+  const active = isActiveStatus(broker.status)
   const brokers = withBroker(image, broker)
-  return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition => {
+  return partition => {
     const left = active && !lostData ? partition : withoutBroker(image, partition, brokerId, lostData, moment)
     return active ? revised(left, settle(left, rulesFor(image, left, brokers)), moment) : left
-  })
+  }
 }
 
 /**
@@ -27,7 +46,18 @@ export function brokerLeaves(image: Image, broker: Broker, lostData: boolean, mo
  * cancelled; one that cannot go back, since only replicas that were added hold all records, goes on without the broker.
  */
 export function brokerRemoved(image: Image, brokerId: number, moment: Moment): Change[] {
-  return changedPartitions(image, image.rowsWithReplicaOn(brokerId), partition => {
+  const leaves = { lostData: true, others: without(image, brokerId) }
+  const departure = { brokerId, leaves, after: null, time: moment.time }
+  return departed(image, departure, partitionRemoved(image, brokerId, moment))
+}
+
+/** The same for one partition. */
+export function partitionRemoved(
+  image: Image,
+  brokerId: number,
+  moment: Moment,
+): (partition: Partition) => Partition {
+  return partition => {
     const left = withoutBroker(image, partition, brokerId, true, moment)
     const { reassignment } = left
     if (reassignment === null || !reassignment.target.includes(brokerId)) return left
@@ -35,7 +65,14 @@ export function brokerRemoved(image: Image, brokerId: number, moment: Moment): C
     const goesBack = keepsData(left, [...originalReplicas(left), brokerId])
     const after = goesBack ? cancelMove(left) : beginMove(left, rest, reassignment)
     return revised(left, settle(after, rulesFor(image, left, without(image, brokerId))), moment)
-  })
+  }
+}
+
+/** All rows but a few at once, on integers; those few one by one. */
+function departed(image: Image, departure: Departure, next: (partition: Partition) => Partition): Change[] {
+  const { changed, others } = image.depart(departure)
+  const single = changedPartitions(image, others, next)
+  return changed.count === 0 ? single : [{ kind: 'partitionsChanged', changed }, ...single]
 }
 
 function withoutBroker(
@@ -48,8 +85,6 @@ function withoutBroker(
   const rules = rulesFor(image, partition, without(image, brokerId))
   return revised(partition, withoutReplica(partition, brokerId, lostData, rules), moment)
 }
-
-type Brokers = Pick<Rules, 'isActive' | 'isDraining'>
 
 function without(image: Image, brokerId: number): Brokers {
   return { isActive: id => id !== brokerId && image.isActive(id), isDraining: image.isDraining }

@@ -2,7 +2,7 @@ import type { Change } from '../change.ts'
 import type { Moment } from '../decision.ts'
 import type { Image } from '../image.ts'
 
-/** A topic has as many replicas as its first partition will have. */
+/** A topic has as many replicas as its first partition will have. Rows that change many at once keep their replicas. */
 export function replicationFactors(image: Image, planned: readonly Change[], { time }: Moment): Change[] {
   const changes: Change[] = []
   for (const change of planned) {

@@ -57,7 +57,7 @@ test('a pinned image stays as it was while the image goes on, and so does each o
   for (const { pinned } of pins) pinned.release()
   const captured = image.capture()
   assert.ok(
-    captured.table.pages.every(({ pins: count }) => count === 1),
+    captured.table.pages.every(({ page }) => page.pins === 1),
     'all were released',
   )
   assert.equal(renderImage(image).version, image.version)

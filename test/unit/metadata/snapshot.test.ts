@@ -176,12 +176,12 @@ test('one that is given up releases the image: nothing is copied any more', () =
   for (const _ of writeSnapshot(image, NO_KEYS)) break
   const captured = image.capture()
   image.release(captured)
-  assert.ok(captured.table.pages.every(({ pins }) => pins === 0))
+  assert.ok(captured.table.pages.every(({ page }) => page.pins === 0))
   const pieces = writeSnapshot(image, NO_KEYS)[Symbol.iterator]()
   pieces.next()
-  assert.ok(captured.table.pages.every(({ pins }) => pins === 1))
+  assert.ok(captured.table.pages.every(({ page }) => page.pins === 1))
   while (pieces.next().done !== true);
-  assert.ok(captured.table.pages.every(({ pins }) => pins === 0))
+  assert.ok(captured.table.pages.every(({ page }) => page.pins === 0))
 })
 
 const json = (kind: number, value: unknown): Uint8Array =>
@@ -261,10 +261,10 @@ test('a changed column, broker or topic does not fit the state hash', () => {
 
 test('formats and pieces that this release does not know are refused by name', () => {
   const [head, ...rest] = [...writeSnapshot(new Machine().withBrokers(1).image, NO_KEYS)]
-  const later = json(1, { ...parsed(head!), format: 3 })
+  const later = json(1, { ...parsed(head!), format: 4 })
   refused(
     [later, ...rest],
-    /metadata of format 3, this release reads format 2\. Start the release that wrote it/,
+    /metadata of format 4, this release reads format 3\. Start the release that wrote it/,
   )
   refused([head!, json(9, {})], /a piece of kind 9, which this release does not know/)
   refused([Buffer.alloc(0)], /a piece of kind undefined/)

@@ -27,8 +27,8 @@ export type Accepted = {
   version: number
   type: string
   command: Command
-  topics: string[]
-  brokers: number[]
+  topics: readonly string[]
+  brokers: readonly number[]
 }
 
 /** A controller's metadata, without the cluster: an image that commands change, and the ring of its changes. */

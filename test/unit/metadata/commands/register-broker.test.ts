@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Change } from '../../../../src/metadata/change.ts'
+import { changedCount } from '../../../../src/metadata/change.ts'
 import { Image } from '../../../../src/metadata/image.ts'
 import { readImage } from '../../../../src/metadata/render.ts'
 import { brokerProcess, type Intent, Machine, plainBroker, viewOf } from '../machine.ts'
-
-const partitionChanges = (changes: readonly Change[]) =>
-  changes.filter(({ kind }) => kind === 'partitionChanged').length
 
 test('a plain client is ONLINE at once, with the version of its registration as its epoch', () => {
   const machine = new Machine().withBrokers(1)
@@ -120,7 +117,7 @@ describe('another process of the same broker', () => {
   test('leaves ISRs and hands its leadership over; partitions without it stay as they are', () => {
     const machine = running()
     const changes = machine.accept(brokerProcess(1, 'second'))
-    assert.equal(partitionChanges(changes), 2)
+    assert.equal(changedCount(changes), 2)
     assert.deepEqual(machine.led('t', 0), { leader: 2, isr: [2], elr: [], last: null })
     assert.deepEqual(machine.led('t', 1), { leader: 2, isr: [2], elr: [], last: null })
   })
@@ -186,7 +183,7 @@ describe('a plain client at another address', () => {
     const machine = new Machine().withBrokers(1, 2).withTopic('t', [[1, 2]])
     const before = machine.partition('t')
     const changes = machine.accept(plainBroker(1, { port: 7000, previousBrokerEpoch: 1 }))
-    assert.equal(partitionChanges(changes), 0)
+    assert.equal(changedCount(changes), 0)
     assert.deepEqual(machine.partition('t'), before)
   })
 })

@@ -1,0 +1,61 @@
+import { assert } from '../base/assert.ts'
+
+/**
+ * Names, sorted when they are asked for: moving 100,000 of them with every one that comes is what a node that replays
+ * its log would mostly do. Lists that were handed out stay as they are.
+ */
+export class SortedNames {
+  #sorted: readonly string[] = []
+  readonly #added = new Set<string>()
+  readonly #removed = new Set<string>()
+
+  /** The name is not among them. */
+  add(name: string): void {
+    if (!this.#removed.delete(name)) this.#added.add(name)
+  }
+
+  /** The name is among them. */
+  remove(name: string): void {
+    if (!this.#added.delete(name)) this.#removed.add(name)
+  }
+
+  /** Sorted. */
+  all(): readonly string[] {
+    if (this.#added.size > 0 || this.#removed.size > 0) this.#merge()
+    return this.#sorted
+  }
+
+  #merge(): void {
+    const added = [...this.#added].sort()
+    const merged: string[] = []
+    let next = 0
+    for (const name of this.#sorted) {
+      while (next < added.length && added[next]! < name) merged.push(added[next++]!)
+      if (!this.#removed.has(name)) merged.push(name)
+    }
+    while (next < added.length) merged.push(added[next++]!)
+    this.#sorted = merged
+    this.#added.clear()
+    this.#removed.clear()
+  }
+
+  /** Adds names that are sorted, and come after all that are there. */
+  load(names: readonly string[]): void {
+    const all = this.all().concat(names)
+    for (let i = all.length - names.length; i < all.length; i++)
+      assert(i === 0 || all[i - 1]! < all[i]!, 'names come sorted, each once')
+    this.#sorted = all
+  }
+}
+
+/** Where a name is, or belongs, in a sorted list. */
+export function sortedPosition(names: readonly string[], name: string): number {
+  let low = 0
+  let high = names.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (names[middle]! < name) low = middle + 1
+    else high = middle
+  }
+  return low
+}
