@@ -32,6 +32,10 @@ export type StorageNodeParts = {
   readonly disk: Disk
   readonly clock: Clock
   readonly events: BrokerEvents
+  /** Where the metadata goes; a new one by default. */
+  readonly copy?: MetadataCopy
+  /** What this node says of ISRs, for one that knows more of its replicas than that they are assigned. */
+  readonly isrs?: (session: ControllerSession) => Pick<IsrReporter, 'report' | 'expand'>
 }
 
 const RETRY_MS = 200
@@ -49,14 +53,14 @@ const LEAVE_AGAIN_MS = 100
 export class StorageNode {
   readonly #options: StorageNodeOptions
   readonly #parts: StorageNodeParts
-  readonly #copy = new MetadataCopy()
+  readonly #copy: MetadataCopy
   readonly measures = new BrokerMeasures()
   readonly #keeper: CopyKeeper
   readonly #pairing: Pairing
   readonly #registration: Registration
   readonly #session: ControllerSession
   readonly #heartbeats: Heartbeats
-  readonly #isrs: IsrReporter
+  readonly #isrs: Pick<IsrReporter, 'report' | 'expand'>
   readonly #puller: Puller
   #timer: Timer | null = null
   #stopping = false
@@ -71,7 +75,8 @@ export class StorageNode {
     this.#parts = parts
     const { client, clock, events, disk } = parts
     const { brokerId } = options
-    const copy = this.#copy
+    const copy = parts.copy ?? new MetadataCopy()
+    this.#copy = copy
     const pause = (): Promise<void> => new Promise(resolve => clock.afterPending(resolve))
     const file = new CopyFile(disk, options.folder, pause)
     this.#keeper = new CopyKeeper({ copy, file, clock, events })
@@ -84,7 +89,7 @@ export class StorageNode {
       session: this.#session,
       measures: this.measures,
     })
-    this.#isrs = new IsrReporter(brokerId, this.#session)
+    this.#isrs = parts.isrs?.(this.#session) ?? new IsrReporter(brokerId, this.#session)
     this.#puller = new Puller({
       ...parts,
       copy,
@@ -217,8 +222,9 @@ export class StorageNode {
   async #turn(): Promise<void> {
     if (this.#turning) return
     this.#turning = true
-    this.#turnAgain = false
     const controller = await this.#currentController()
+    // Whom it has just found it turns to now, and not once more.
+    this.#turnAgain = false
     try {
       if (controller !== null) await this.#serve(controller.url)
     } catch (error) {
@@ -251,8 +257,9 @@ export class StorageNode {
   async #currentController(): Promise<KnownController | null> {
     if (this.#controllerUrl() !== null) return this.#copy.controller
     const found = await this.#parts.client.findController()
-    if (found !== null && !this.#heard(found)) return null
-    return found
+    if (found !== null) this.#heard(found)
+    // A push may have named a newer one in the meantime.
+    return this.#controllerUrl() === null ? null : this.#copy.controller
   }
 
   /** Who did not answer is forgotten, unless a push has named another controller in the meantime. */

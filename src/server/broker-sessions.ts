@@ -16,18 +16,20 @@ type Parts = {
   readonly consensus: Consensus
   readonly replica: Replica
   readonly log: Log
+  /** What sessions come in on; the sockets of Node by default. */
+  readonly network?: Pick<SessionNetwork, 'accept'>
 }
 
 /** Joins the sessions that storage nodes open to this node with the controller's links and the API's doors. */
 export class BrokerSessions {
   readonly #parts: Parts
-  readonly #network: SessionNetwork
+  readonly #network: Pick<SessionNetwork, 'accept'>
   /** Of the leadership that the sessions belong to; null: this node is not the controller. */
   #term: number | null = null
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#network = new SessionNetwork(parts.key)
+    this.#network = parts.network ?? new SessionNetwork(parts.key)
   }
 
   /** A session is with the controller of one term; with the next one it is opened anew. */

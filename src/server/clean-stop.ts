@@ -8,14 +8,18 @@ import type { Disk } from '../io/disk.ts'
 export class CleanStop {
   readonly #disk: Disk
   readonly #path: string
+  #taken: number | null = null
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk
     this.#path = join(folder, 'clean-stop.json')
   }
 
-  note(brokerEpoch: number): void {
-    this.#disk.replaceFile(this.#path, Buffer.from(JSON.stringify({ brokerEpoch })))
+  /** `brokerEpoch` null: this process is not registered, and has taken nothing: the proof that it found holds still. */
+  note(brokerEpoch: number | null): void {
+    const epoch = brokerEpoch ?? this.#taken
+    if (epoch === null) return
+    this.#disk.replaceFile(this.#path, Buffer.from(JSON.stringify({ brokerEpoch: epoch })))
   }
 
   /** The epoch of the process before, if it stopped cleanly. It can be taken once. */
@@ -25,9 +29,10 @@ export class CleanStop {
     this.#disk.remove(this.#path)
     try {
       const { brokerEpoch } = JSON.parse(bytes.toString()) as { brokerEpoch?: unknown }
-      return typeof brokerEpoch === 'number' ? brokerEpoch : null
+      this.#taken = typeof brokerEpoch === 'number' ? brokerEpoch : null
     } catch {
-      return null
+      this.#taken = null
     }
+    return this.#taken
   }
 }

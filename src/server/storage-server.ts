@@ -95,7 +95,7 @@ export async function startStorageServer(options: Options): Promise<Server> {
       await broker.stop()
       await app.close()
       await http.close()
-      if (broker.brokerEpoch !== null) cleanStop.note(broker.brokerEpoch)
+      cleanStop.note(broker.brokerEpoch)
       lock.release()
       log('info', 'stopped', 'stopped')
     },
