@@ -1,3 +1,5 @@
+import { BROKER_COUNTERS } from './brokers/counters.ts'
+
 /**
  * What rare things a run has seen. A run in which nothing happened proves nothing, so a batch fails when one of those
  * marked `must` never occurred.
@@ -83,7 +85,7 @@ export const COUNTERS = {
   deafLeaders: 'must',
 } as const satisfies Record<string, 'must' | 'may'>
 
-export type Counter = keyof typeof COUNTERS
+export type Counter = keyof typeof COUNTERS | keyof typeof BROKER_COUNTERS
 export type Counts = Partial<Record<Counter, number>>
 
 export class Coverage {
@@ -99,8 +101,13 @@ export function addCounts(total: Counts, more: Counts): void {
     total[counter] = (total[counter] ?? 0) + count
 }
 
+/** Those that matter in runs with storage nodes, or in those without. */
+export function countersOf(withBrokers: boolean): Readonly<Partial<Record<Counter, 'must' | 'may'>>> {
+  return withBrokers ? BROKER_COUNTERS : COUNTERS
+}
+
 /** Those that must occur and did not. */
-export function missing(counts: Counts): Counter[] {
-  const names = Object.keys(COUNTERS) as Counter[]
-  return names.filter(name => COUNTERS[name] === 'must' && (counts[name] ?? 0) === 0)
+export function missing(counts: Counts, withBrokers = false): Counter[] {
+  const counters = Object.entries(countersOf(withBrokers)) as [Counter, 'must' | 'may'][]
+  return counters.flatMap(([name, need]) => (need === 'must' && (counts[name] ?? 0) === 0 ? [name] : []))
 }

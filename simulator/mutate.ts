@@ -70,9 +70,10 @@ function plant(folder: string, { id }: Mutation, { file, find, replace }: Edit):
   )
 }
 
-function simulate(folder: string, { nodes }: Mutation): { caught: string | null; seeds: number } {
+function simulate(folder: string, { nodes, brokers }: Mutation): { caught: string | null; seeds: number } {
   const args = ['simulator/main.ts', '--seed', String(FIRST_SEED), '--seeds', String(SEEDS_MAX), '--json']
   if (nodes !== undefined) args.push('--nodes', String(nodes))
+  if (brokers !== undefined) args.push('--brokers', String(brokers))
   const { stdout } = spawnSync(process.execPath, args, {
     cwd: folder,
     encoding: 'utf8',

@@ -9,7 +9,7 @@ import { Liveness } from './liveness.ts'
 import { Nemesis } from './nemesis/nemesis.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { Trace } from './trace.ts'
-import { Witness } from './witness.ts'
+import { Witness, type WitnessParts } from './witness.ts'
 import { History } from './workload/history.ts'
 import { Workload } from './workload/workload.ts'
 import { settled, Timeline } from './world/timeline.ts'
@@ -18,6 +18,8 @@ export type RunOptions = {
   readonly seed: number
   /** How many metadata nodes; null: as the seed draws. */
   readonly nodes: number | null
+  /** How many storage nodes; null: none, the run is about metadata nodes alone. */
+  readonly brokers?: number | null
   /** Gets the trace, line by line. */
   readonly write: ((line: string) => void) | null
 }
@@ -41,15 +43,18 @@ const STEPS_PER_TURN = 20_000
 const STEPS_MAX = 2_000_000
 
 /** One seed, from empty drives to the last check. */
-export async function runSeed(options: RunOptions): Promise<RunResult> {
+export function runSeed(options: RunOptions): Promise<RunResult> {
+  return resultOf(new Run(options), options.seed)
+}
+
+export async function resultOf(run: Run, seed: number): Promise<RunResult> {
   const began = performance.now()
-  const run = new Run(options)
   const failed = (error: Error): void => run.witness.fail(error)
   process.on('unhandledRejection', failed)
   const failure = await run.play()
   process.off('unhandledRejection', failed)
   return {
-    seed: options.seed,
+    seed,
     failure,
     steps: run.steps,
     virtualMs: run.timeline.now,
@@ -73,12 +78,13 @@ export class Run {
   readonly history = new History()
   steps = 0
 
-  constructor({ seed, nodes, write }: RunOptions) {
+  constructor(options: RunOptions) {
+    const { seed, write } = options
     const chance = new Chance(seed)
     this.chance = chance
-    this.plan = drawPlan(chance.fork(), nodes)
+    this.plan = this.drawPlan(chance.fork(), options)
     this.trace = new Trace(this.timeline, write)
-    this.witness = new Witness({
+    this.witness = this.newWitness({
       trace: this.trace,
       coverage: this.coverage,
       safety: () => this.safety,
@@ -113,12 +119,18 @@ export class Run {
     this.nemesis = new Nemesis({ cluster, chance: chance.fork(), coverage, trace }, this.workload)
   }
 
+  protected drawPlan(chance: Chance, { nodes }: RunOptions): Plan {
+    return drawPlan(chance, nodes)
+  }
+
+  protected newWitness(parts: WitnessParts): Witness {
+    return new Witness(parts)
+  }
+
   async play(): Promise<RunResult['failure']> {
     this.trace.note(0, 'plan', () => JSON.stringify(this.plan))
     try {
-      await this.#safetyPhase()
-      await new Liveness(this).play()
-      this.#checkHistory()
+      await this.phases()
       this.#countAtTheEnd()
       return null
     } catch (error) {
@@ -129,16 +141,23 @@ export class Run {
     }
   }
 
-  async #safetyPhase(): Promise<void> {
-    const { cluster, timeline, plan, chance, nemesis } = this
+  /** Trouble, then peace: all that happens in the run. */
+  protected async phases(): Promise<void> {
+    await this.found()
+    this.workload.start()
+    this.nemesis.start()
+    await this.advance(this.timeline.now + this.plan.chaosMs)
+    await new Liveness(this).play()
+    this.#checkHistory()
+  }
+
+  protected async found(): Promise<void> {
+    const { cluster, plan, chance, nemesis } = this
     for (const machine of cluster.inService) nemesis.machines.startLater(machine, chance.between(0, 50))
     if (plan.foundInPeace) {
       const ready = () => this.workload.leader()?.process?.node?.consensus.leadership.ready === true
       await this.until(ready, PEACE_MS, 'a cluster is founded in peace')
     }
-    this.workload.start()
-    nemesis.start()
-    await this.advance(timeline.now + plan.chaosMs)
   }
 
   /** Everything that is due by then, one event at a time, each followed by the checks. */

@@ -1,4 +1,5 @@
 import { ANSWERS_BUGS } from './answers.ts'
+import { BROKERS_BUGS } from './brokers.ts'
 import { COMMIT_BUGS } from './commit.ts'
 import { DURABILITY_BUGS } from './durability.ts'
 import { ELECTIONS_BUGS } from './elections.ts'
@@ -22,4 +23,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...SNAPSHOTS_BUGS,
   ...IDENTITY_BUGS,
   ...MEMBERSHIP_BUGS,
+  ...BROKERS_BUGS,
 ]

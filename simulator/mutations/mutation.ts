@@ -5,6 +5,8 @@ export type Mutation = {
   readonly edits: readonly Edit[]
   /** The bug shows only in clusters of this size, or far more often there. */
   readonly nodes?: number
+  /** It is a bug of the whole system, and looked for in runs with so many storage nodes. */
+  readonly brokers?: number
   /** The simulator does not come upon it within the limit, which is a hole to close; this test of the core does. */
   readonly foundBy?: string
 }

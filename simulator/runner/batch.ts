@@ -7,7 +7,7 @@ const PROGRESS_MS = 500
 
 /** Many seeds on several processes. Returns the exit status. */
 export async function runBatch(options: Options): Promise<number> {
-  const totals = new Totals()
+  const totals = new Totals(options)
   const showProgress = !options.json && process.stderr.isTTY === true
   const progress = showProgress ? setInterval(() => tell(totals, options), PROGRESS_MS) : null
   await runAll(options, totals)
@@ -29,7 +29,7 @@ async function runAll(options: Options, totals: Totals): Promise<void> {
   const take = async (): Promise<void> => {
     const seat = new Seat()
     while (!over()) {
-      const result = await seat.run({ seed: next++, nodes: options.nodes })
+      const result = await seat.run({ ...options, seed: next++ })
       totals.add(result)
       if (result.failure !== null && !options.json) tellFailure(result, options)
     }
@@ -38,9 +38,9 @@ async function runAll(options: Options, totals: Totals): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(options.workers, options.seeds) }, take))
 }
 
-function tellFailure(result: RunResult, { nodes }: Options): void {
+function tellFailure(result: RunResult, options: Options): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
-  process.stdout.write(failureText(result, nodes))
+  process.stdout.write(failureText(result, options))
 }
 
 function tell(totals: Totals, { seeds, minutes }: Options): void {

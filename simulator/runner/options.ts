@@ -7,6 +7,7 @@ export type Options = {
   readonly seeds: number
   readonly minutes: number
   readonly nodes: number | null
+  readonly brokers: number | null
   readonly workers: number
   readonly trace: boolean
   readonly json: boolean
@@ -23,6 +24,7 @@ Usage: npm run simulate -- [OPTION ...]
   --minutes M    as many runs as fit in M minutes, instead of --seeds
   --seed S       the first seed (default: drawn); alone, that one run
   --nodes K      metadata nodes, 1 to 7 (default: as each seed draws)
+  --brokers N    the whole system: a controller at work, and N storage nodes with logs, 2 to 9 (default: none)
   --trace        tell the run, one line per event, with virtual time
   --workers W    processes (default: one for each core)
   --keep-going   do not stop at the first failure
@@ -34,6 +36,7 @@ Examples:
   npm run simulate -- --minutes 30 --keep-going
   npm run simulate -- --seed 12345 --trace
   npm run simulate -- --seeds 100 --nodes 5 --json
+  npm run simulate -- --brokers 5 --seeds 200
 `
 
 export function readOptions(args: readonly string[]): Options | { wrong: string } {
@@ -54,6 +57,7 @@ function parse(args: readonly string[]) {
       minutes: text,
       seed: text,
       nodes: text,
+      brokers: text,
       workers: text,
       trace: flag,
       'keep-going': flag,
@@ -72,6 +76,7 @@ function checked(values: ReturnType<typeof parse>): Options {
     seeds: number('seeds', values.seeds, 1, 1e9) ?? standard,
     minutes,
     nodes: number('nodes', values.nodes, 1, 7),
+    brokers: number('brokers', values.brokers, 2, 9),
     workers: number('workers', values.workers, 1, 256) ?? availableParallelism(),
     trace: values.trace,
     json: values.json,

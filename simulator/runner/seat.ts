@@ -1,11 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { RunResult } from '../run.ts'
+import type { Task } from './task.ts'
 
 /** No run takes nearly as long; one that does goes round in circles without a step. */
 const RUN_MS_MAX = 120_000
-
-export type Task = { readonly seed: number; readonly nodes: number | null }
 
 /** A worker process, and another one in its place when it dies or hangs. */
 export class Seat {

@@ -1,5 +1,6 @@
-import { addCounts, COUNTERS, type Counter, type Counts, missing } from '../coverage.ts'
+import { addCounts, type Counter, type Counts, countersOf, missing } from '../coverage.ts'
 import type { RunResult } from '../run.ts'
+import type { Task } from './task.ts'
 
 /** Fewer runs than these may well miss something rare. */
 const SEEDS_FOR_COVERAGE = 200
@@ -12,6 +13,11 @@ export class Totals {
   steps = 0
   virtualMs = 0
   readonly #began = performance.now()
+  readonly #withBrokers: boolean
+
+  constructor({ brokers }: Pick<Task, 'brokers'>) {
+    this.#withBrokers = brokers !== null
+  }
 
   add(result: RunResult): void {
     this.seeds += 1
@@ -27,7 +33,7 @@ export class Totals {
 
   /** What never happened, and must in a batch of this size. */
   get missing(): Counter[] {
-    return this.seeds < SEEDS_FOR_COVERAGE ? [] : missing(this.counts)
+    return this.seeds < SEEDS_FOR_COVERAGE ? [] : missing(this.counts, this.#withBrokers)
   }
 
   get ok(): boolean {
@@ -44,7 +50,7 @@ export class Totals {
   }
 
   coverageTable(): string {
-    const names = Object.keys(COUNTERS) as Counter[]
+    const names = Object.keys(countersOf(this.#withBrokers)) as Counter[]
     const cells = names.map(name => `${name.padEnd(26)}${String(this.counts[name] ?? 0).padStart(9)}`)
     const rows = Math.ceil(cells.length / 3)
     const lines = Array.from({ length: rows }, (_, row) =>
@@ -60,7 +66,7 @@ export class Totals {
 }
 
 /** What went wrong, and the line that shows it again. */
-export function failureText({ seed, failure }: RunResult, nodes: number | null): string {
-  const size = nodes === null ? '' : ` --nodes ${nodes}`
+export function failureText({ seed, failure }: RunResult, { nodes, brokers }: Omit<Task, 'seed'>): string {
+  const size = `${brokers === null ? '' : ` --brokers ${brokers}`}${nodes === null ? '' : ` --nodes ${nodes}`}`
   return `seed ${seed}: ${failure!.text}\n  replay: npm run simulate -- --seed ${seed}${size} --trace\n`
 }

@@ -1,7 +1,6 @@
-import { runSeed } from '../run.ts'
-import type { Task } from './seat.ts'
+import { runTask, type Task } from './task.ts'
 
 /** Runs the seeds that come as messages, one after the other; ends when nobody listens any more. */
 process.on('message', async (task: Task) => {
-  process.send!(await runSeed({ ...task, write: null }))
+  process.send!(await runTask(task, null))
 })

@@ -15,6 +15,7 @@ export class ProcessLife {
   /** When it last went on after a pause. */
   resumedAt = 0
   #held: { kind: Arrival; run: () => void }[] = []
+  readonly #onEnd = new Set<() => void>()
 
   /** `touched` is called whenever something has reached the process. */
   constructor(touched: () => void) {
@@ -40,8 +41,16 @@ export class ProcessLife {
   }
 
   end(): void {
+    if (!this.#alive) return
     this.#alive = false
     this.#held = []
+    for (const listener of this.#onEnd) listener()
+  }
+
+  /** Calls back when the process is over. Returns how to stop that. */
+  onEnd(listener: () => void): () => void {
+    this.#onEnd.add(listener)
+    return () => void this.#onEnd.delete(listener)
   }
 
   pause(): void {

@@ -1,0 +1,18 @@
+/** The troubles of storage nodes. */
+export const BROKER_FAULT_KINDS = [
+  'kill',
+  'flicker',
+  'powerFailure',
+  'rackOutage',
+  'pause',
+  'cleanStop',
+  'lostDisk',
+  'cutFromController',
+  'cutFromMetadata',
+  'cutFromBrokers',
+  'cutOneWay',
+  'slow',
+  'controllerToo',
+] as const
+
+export type BrokerFaultKind = (typeof BROKER_FAULT_KINDS)[number]

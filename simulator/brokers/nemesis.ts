@@ -1,0 +1,216 @@
+import type { Chance } from '../chance.ts'
+import type { Trace } from '../trace.ts'
+import type { BrokerMachine } from './broker-machine.ts'
+import type { BrokerCoverage } from './coverage.ts'
+import type { BrokerFaultKind } from './fault-kinds.ts'
+import type { BrokerWorld } from './world.ts'
+
+export type BrokerNemesisParts = {
+  readonly world: BrokerWorld
+  readonly chance: Chance
+  readonly coverage: BrokerCoverage
+  readonly trace: Trace
+  /** All replicas are in sync, and all brokers there. */
+  readonly allInSync: () => boolean
+  /** The controller of the moment dies too. */
+  readonly strikeController: (ms: number) => void
+}
+
+/** Whoever meets them cannot prove afterwards that it has lost nothing. */
+const LOSING: readonly BrokerFaultKind[] = [
+  'kill',
+  'flicker',
+  'powerFailure',
+  'rackOutage',
+  'lostDisk',
+  'controllerToo',
+]
+
+const FLICKER_MS_MAX = 80
+
+type Way = readonly [from: number, to: number]
+
+/** Breaks storage nodes and their cables, and mends them a while later. */
+export class BrokerNemesis {
+  readonly #parts: BrokerNemesisParts
+  #stopped = false
+  #cuts: (readonly Way[])[] = []
+
+  constructor(parts: BrokerNemesisParts) {
+    this.#parts = parts
+  }
+
+  /** All storage nodes at about the same time. */
+  boot(): void {
+    for (const machine of this.#parts.world.machines)
+      this.#startLater(machine, this.#parts.chance.between(0, 100))
+  }
+
+  start(): void {
+    const { world, chance } = this.#parts
+    const { faults, faultEveryMs, outageMs, lossPercent } = world.plan
+    world.lossPercent = lossPercent
+    world.cluster.timeline.after(chance.exponential(faultEveryMs), () => {
+      if (this.#stopped) return
+      this.#strike(chance.pick(faults), chance.pick(world.machines), chance.exponential(outageMs))
+      this.start()
+    })
+  }
+
+  #strike(kind: BrokerFaultKind, machine: BrokerMachine, ms: number): void {
+    const { world, coverage, trace, chance } = this.#parts
+    if (LOSING.includes(kind) && world.plan.careful && !this.#parts.allInSync()) return
+    trace.note(machine.id, 'strike', () => `${kind} for ${ms.toFixed(0)} ms`)
+    switch (kind) {
+      case 'kill':
+        return this.#kill(machine, ms)
+      case 'flicker':
+        // Back before anybody has drawn conclusions, or just then.
+        return this.#kill(machine, chance.between(1, FLICKER_MS_MAX))
+      case 'powerFailure':
+        return this.#losePower([machine], ms)
+      case 'rackOutage':
+        coverage.add('rackOutages')
+        return this.#losePower(world.plan.careful ? [machine] : this.#rackOf(machine), ms)
+      case 'pause':
+        coverage.add('brokerPauses')
+        return world.pause(machine, ms)
+      case 'cleanStop':
+        return world.stop(machine, () => {
+          trace.note(machine.id, 'stopped', () => 'cleanly')
+          this.#startLater(machine, ms)
+        })
+      case 'lostDisk':
+        return this.#loseDisk(machine, ms)
+      case 'cutFromController':
+        return this.#cut(this.#between([machine.id], [world.controller?.nodeId ?? 1]), ms)
+      case 'cutFromMetadata':
+        return this.#cut(this.#between([machine.id], world.cluster.ids), ms)
+      case 'cutFromBrokers':
+        return this.#cut(this.#between([machine.id], this.#others(machine)), ms)
+      case 'cutOneWay':
+        return this.#cut(this.#oneWay(machine), ms)
+      case 'slow':
+        return this.#slow(machine, ms)
+      case 'controllerToo':
+        coverage.add('controllerAndBrokerLost')
+        this.#kill(machine, ms)
+        world.cluster.timeline.after(chance.exponential(300), () => {
+          if (!this.#stopped) this.#parts.strikeController(ms)
+        })
+    }
+  }
+
+  // Processes.
+
+  #rackOf({ rack }: BrokerMachine): BrokerMachine[] {
+    return this.#parts.world.machines.filter(machine => machine.rack === rack)
+  }
+
+  #kill(machine: BrokerMachine, ms: number): void {
+    if (machine.process === null) return
+    this.#parts.coverage.add('brokerKills')
+    this.#parts.world.kill(machine)
+    this.#startLater(machine, ms)
+  }
+
+  #losePower(machines: readonly BrokerMachine[], ms: number): void {
+    const { world, coverage, trace } = this.#parts
+    for (const machine of machines) {
+      const lost = world.losePower(machine)
+      coverage.add('brokerPowerFailures')
+      coverage.add('recordsLostWithPower', lost)
+      trace.note(machine.id, 'power', () => `fails, ${lost} records are lost with it`)
+      this.#startLater(machine, ms)
+    }
+  }
+
+  #loseDisk(machine: BrokerMachine, ms: number): void {
+    const { world, coverage } = this.#parts
+    coverage.add('brokerDisksLost')
+    world.losePower(machine)
+    machine.loseDisk()
+    this.#startLater(machine, ms)
+  }
+
+  #startLater(machine: BrokerMachine, ms: number): void {
+    const { timeline } = this.#parts.world.cluster
+    machine.downUntil = Math.max(machine.downUntil, timeline.now + ms)
+    timeline.at(timeline.now + ms, () => this.#boot(machine))
+  }
+
+  #boot(machine: BrokerMachine): void {
+    const { world, trace } = this.#parts
+    if (machine.process !== null || machine.downUntil > world.cluster.timeline.now) return
+    trace.note(machine.id, 'start', () => `with ${machine.logs.size} logs`)
+    world.start(machine)
+  }
+
+  // Cables.
+
+  #others({ id }: BrokerMachine): number[] {
+    return this.#parts.world.machines.filter(machine => machine.id !== id).map(machine => machine.id)
+  }
+
+  #between(some: readonly number[], others: readonly number[]): Way[] {
+    return some.flatMap(a =>
+      others.flatMap((b): Way[] => [
+        [a, b],
+        [b, a],
+      ]),
+    )
+  }
+
+  #oneWay(machine: BrokerMachine): Way[] {
+    const { chance, world } = this.#parts
+    const others = chance.pick([this.#others(machine), world.cluster.ids])
+    return chance.happens(0.5)
+      ? others.map((id): Way => [machine.id, id])
+      : others.map((id): Way => [id, machine.id])
+  }
+
+  #cut(ways: readonly Way[], ms: number): void {
+    const { world, coverage } = this.#parts
+    coverage.add('brokerCuts')
+    for (const [from, to] of ways) world.wire.links.cut(from, to)
+    this.#cuts.push(ways)
+    world.cluster.timeline.after(ms, () => this.#mend(ways))
+  }
+
+  #mend(ways: readonly Way[]): void {
+    if (!this.#cuts.includes(ways)) return
+    this.#cuts = this.#cuts.filter(cut => cut !== ways)
+    const isCut = ([from, to]: Way): boolean =>
+      this.#cuts.some(cut => cut.some(way => way[0] === from && way[1] === to))
+    for (const way of ways) if (!isCut(way)) this.#parts.world.wire.links.mend(...way)
+  }
+
+  #slow({ id }: BrokerMachine, ms: number): void {
+    const { world, coverage, chance } = this.#parts
+    coverage.add('brokersSlowed')
+    const meanMs = chance.pick([20, 100, 400])
+    this.#setSlow(id, meanMs)
+    world.cluster.timeline.after(ms, () => this.#setSlow(id, 0))
+  }
+
+  #setSlow(id: number, ms: number): void {
+    const { machines, cluster, wire } = this.#parts.world
+    for (const other of [...machines.map(machine => machine.id), ...cluster.ids]) {
+      wire.links.slow(id, other, ms)
+      wire.links.slow(other, id, ms)
+    }
+  }
+
+  /** Everything is mended, and every storage node runs. */
+  stop(): void {
+    this.#stopped = true
+    const { world } = this.#parts
+    world.lossPercent = 0
+    for (const cut of this.#cuts) this.#mend(cut)
+    for (const machine of world.machines) {
+      this.#setSlow(machine.id, 0)
+      machine.downUntil = world.cluster.timeline.now
+      this.#boot(machine)
+    }
+  }
+}
