@@ -97,6 +97,7 @@ export class MachineFaults {
   // Processes.
 
   #kill(machine: Machine, ms: number): void {
+    if (this.#stopped) return
     this.#parts.coverage.add('crashes')
     this.#parts.trace.note(machine.id, 'kill', () => `for ${ms.toFixed(0)} ms`)
     this.#parts.cluster.kill(machine)
@@ -169,6 +170,8 @@ export class MachineFaults {
     for (const [from, to] of ways) cluster.network.links.cut(from, to)
     const held = chance.exponential(ms / 2)
     cluster.timeline.after(held, () => {
+      // By now all links are mended, and one that is cut is none of ours.
+      if (this.#stopped) return
       this.#kill(machine, ms)
       for (const [from, to] of ways) cluster.network.mend(from, to)
     })

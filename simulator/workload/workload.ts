@@ -18,6 +18,8 @@ export class Workload {
   readonly history: History
   readonly coverage: Coverage
   stopped = false
+  /** All brokers are registered. Before, a topic that is created is rejected, which the model of a topic does not know. */
+  #begun = false
   readonly #chance: Chance
 
   constructor(cluster: Cluster, chance: Chance, history: History, coverage: Coverage) {
@@ -35,8 +37,13 @@ export class Workload {
   /** Registers the brokers first, one after the other, however long it takes; then the clients begin. */
   start(): void {
     this.#register([...BROKERS], () => {
+      this.#begun = true
       for (let i = 0; i < this.plan.clients; i++) new Client(this, this.#chance.fork()).start()
     })
+  }
+
+  get #open(): boolean {
+    return this.#begun && !this.stopped
   }
 
   #register(brokers: readonly number[], then: () => void): void {
@@ -80,14 +87,14 @@ export class Workload {
       if (older === elected || older.process?.led !== true) continue
       for (let i = 0; i < CONTESTS; i++) {
         this.timeline.after(this.#chance.fraction() * electionTimeoutMs, () => {
-          if (!this.stopped) client.contest(elected, older)
+          if (this.#open) client.contest(elected, older)
         })
       }
     }
   }
 
   burst(at: Machine, count: number): void {
-    if (!this.stopped) new Client(this, this.#chance.fork()).burst(at, count)
+    if (this.#open) new Client(this, this.#chance.fork()).burst(at, count)
   }
 
   /** Mostly who leads, often enough anybody. */
