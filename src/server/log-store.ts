@@ -24,7 +24,8 @@ export function logStore(store: string, folder: string, nodeUuid: string): (() =
       }
     default:
       throw new FatalError(
-        `log.store is "segments", "sqlite:PATH" or "postgres://…"; ${JSON.stringify(store)} was given`,
+        // Only the scheme: what follows may hold a password.
+        `log.store is "segments", "sqlite:PATH" or "postgres://…"; something that begins with ${JSON.stringify(scheme)} was given`,
       )
   }
 }
