@@ -14,16 +14,22 @@ export type Fencing = {
   readonly process: BrokerProcess | null
 }
 
-/** A controller fences nobody for what an earlier one did not hear, and takes nobody for dead who lives. */
+/**
+ * A controller fences nobody for what an earlier one did not hear, takes nobody for dead who lives, and lets nobody in who
+ * does not know of its registration.
+ */
 export function checkFencing({ command, reignMs, sessionTimeoutMs, process }: Fencing): void {
-  if (command.type !== 'UpdateBrokerStatusCommand' || command.status !== 'OFFLINE') return
-  const { brokerId, brokerEpoch, by } = command
+  if (command.type !== 'UpdateBrokerStatusCommand') return
+  const { brokerId, brokerEpoch, status, by } = command
+  const isThis = process?.node.brokerEpoch === brokerEpoch
+  if (status === 'ONLINE' && isThis && process.node.metadataVersion < brokerEpoch)
+    violated('B9', `broker ${brokerId} is ONLINE, and has not heard of its registration at ${brokerEpoch}`)
+  if (status !== 'OFFLINE') return
   if (by === 'session timeout' && reignMs !== null && reignMs < LEAST_SHARE * sessionTimeoutMs)
     violated(
       'B9',
       `broker ${brokerId} is fenced for its silence by a controller that listens for ${reignMs} ms`,
     )
-  const lives = process?.listens === true && process.node.brokerEpoch === brokerEpoch
-  if (by === 'lost connection' && lives)
+  if (by === 'lost connection' && isThis && process.listens)
     violated('B9', `broker ${brokerId} is fenced in epoch ${brokerEpoch} as dead, and its process lives`)
 }
