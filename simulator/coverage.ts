@@ -43,6 +43,7 @@ export const COUNTERS = {
   isolations: 'must',
   bridges: 'must',
   forks: 'must',
+  lateReads: 'must',
   leadersUsurped: 'must',
   cloggedLinks: 'must',
   slowLinks: 'must',

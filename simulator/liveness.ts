@@ -52,15 +52,15 @@ export class Liveness {
 
   async #freshWrite(): Promise<void> {
     await this.#write()
+    this.#restoreDrives()
     await this.#run.until(() => this.#agree(), WRITE_MS, 'all logs and images are equal')
   }
 
   async #write(): Promise<void> {
-    const { workload, nemesis } = this.#run
+    const { workload } = this.#run
     let written = false
     const again = (): void => {
-      // A change of members that was under way may have come through, and named another drive than the one in place.
-      for (const machine of this.#sound) nemesis.machines.restoreDrive(machine)
+      this.#restoreDrives()
       if (!written) this.#run.timeline.after(20, attempt)
     }
     const attempt = (): void =>
@@ -73,6 +73,11 @@ export class Liveness {
       )
     attempt()
     await this.#run.until(() => written, WRITE_MS, 'a fresh write is acknowledged')
+  }
+
+  /** A change of members that was under way may have come through, and named another drive than the one in place. */
+  #restoreDrives(): void {
+    for (const machine of this.#sound) this.#run.nemesis.machines.restoreDrive(machine)
   }
 
   /**
@@ -114,6 +119,9 @@ export class Liveness {
   /** No election without a fault. */
   async #staysQuiet(ms: number): Promise<void> {
     const { counts } = this.#run.coverage
+    // A leader that hands over because of its disk is done by then, or has given it up.
+    await this.#run.advance(this.#run.timeline.now + 2 * this.#run.plan.raft.electionTimeoutMs)
+    await this.#run.until(() => this.#isLed(), WRITE_MS, 'all follow one leader')
     const slowBefore = counts.slowDisksNoticed ?? 0
     const before = this.#leadership(this.#sound)
     await this.#run.advance(this.#run.timeline.now + ms)
@@ -151,6 +159,11 @@ export class Liveness {
       violated('I22', `node ${one.id} was cut off and came back, and ${before} became ${after}`)
     await this.#run.until(() => this.#agree(), WRITE_MS, 'the node that came back has caught up')
     coverage.add('isolatedKeptQuiet')
+  }
+
+  #isLed(): boolean {
+    const leaders = this.#sound.map(({ process }) => process?.node?.consensus.leadership.leader ?? null)
+    return leaders.every(leader => leader !== null && leader === leaders[0])
   }
 
   #leadership(machines: readonly Machine[]): string {

@@ -43,8 +43,8 @@ export type Plan = {
   readonly minorityStaysDown: boolean
 }
 
-const LAGGARDS = {
-  faults: ['longOutage', 'isolate', 'leaderHunt', 'powerFailure', 'pause', 'fork', 'fork'] as FaultKind[],
+const LAGGARDS: { faults: FaultKind[] } = {
+  faults: ['longOutage', 'isolate', 'leaderHunt', 'powerFailure', 'pause', 'fork', 'fork', 'lateRead'],
 }
 /** Appends come late and once more, behind snapshots that were sent because of them. */
 const LATE_FRAMES: FrameFaults = { lose: 0.02, refuse: 0.1, duplicate: 0.1, delay: 0.3, replay: 0.05 }

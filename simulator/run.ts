@@ -94,6 +94,7 @@ export class Run {
         this.workload.contest(machine)
       },
       installed: process => this.#installed(process),
+      handsOver: from => this.nemesis.handsOver(from),
       // Now it would be bad if the appends that were lost came after all.
       sendsSnapshot: (from, to) => {
         if (this.chance.happens(0.3)) this.cluster.network.catchUp(from, to)

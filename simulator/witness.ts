@@ -51,6 +51,8 @@ export type WitnessParts = {
   readonly membersChange: boolean
   /** Another configuration is committed, by this leader. */
   readonly reconfigured: (before: Configuration, after: Configuration, leader: number) => void
+  /** A leader tells another node to run, and that one hears it. */
+  readonly handsOver: (from: number) => void
   /** The first part of a snapshot goes out. */
   readonly sendsSnapshot: (from: number, to: number) => void
   readonly installed: (process: MetadataProcess) => void
@@ -98,6 +100,7 @@ export class Witness implements ClusterObserver, CommitObserver {
     const envelope = decodeEnvelope(bytes)
     this.#count(envelope)
     this.#rejections.arrives(to as MetadataProcess, envelope)
+    if (envelope.message.type === 'timeoutNow') this.#parts.handsOver(from)
     this.#parts.trace.note(to.nodeId, 'hears', () => `${from}: ${show(envelope)}`)
   }
 
@@ -191,7 +194,9 @@ export class Witness implements ClusterObserver, CommitObserver {
   #turnedAway(process: MetadataProcess, text: string): void {
     const { coverage } = this.#parts
     if (process.standing !== 'member') return coverage.add('wipedRefused')
-    if (process.node!.consensus.status().clusterId === null) return coverage.add('newcomersTurnedAway')
+    const { log } = process.machine.drive
+    log.refresh()
+    if (log.hardState.clusterId === null) return coverage.add('newcomersTurnedAway')
     this.fail(
       new Violation('T17', `node ${process.nodeId} is refused on the very drive that is recorded: ${text}`),
     )

@@ -28,6 +28,7 @@ export const FAULT_KINDS = [
   'changeMembers',
   'usurp',
   'fork',
+  'lateRead',
 ] as const
 
 export type FaultKind = (typeof FAULT_KINDS)[number]

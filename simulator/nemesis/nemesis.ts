@@ -2,6 +2,7 @@ import type { Chance } from '../chance.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Machine } from '../cluster/machine.ts'
 import { NO_FRAME_FAULTS } from '../world/virtual-network.ts'
+import { readBadly } from './bad-read.ts'
 import type { FaultKind } from './faults.ts'
 import { Fork } from './fork.ts'
 import { type Clients, type HuntParts, LeaderHunt } from './leader-hunt.ts'
@@ -62,7 +63,8 @@ export class Nemesis {
     const ms = this.#chance.exponential(plan.outageMs)
     if (kind === 'leaderHunt') return this.#hunt(8 * ms)
     if (kind === 'fork') return this.#fork(leader)
-    if (kind === 'usurp') return leader === null ? undefined : usurp(this.#parts, this.#machines, leader)
+    if (kind === 'lateRead') return this.#readBadly(leader)
+    if (kind === 'usurp') return this.#machines.transfer(leader ?? machine, null, ms)
     if (kind === 'changeMembers') return this.#operator.wish()
     if (this.#machines.strike(kind, machine, ms)) return
     this.#links.strike(kind, machine, ms)
@@ -74,6 +76,11 @@ export class Nemesis {
     this.#lastHunt.look()
   }
 
+  /** This leader has just told another node to run. */
+  handsOver(from: number): void {
+    if (!this.#stopped && this.#chance.happens(0.7)) usurp(this.#parts, from)
+  }
+
   #fork(leader: Machine | null): void {
     if (leader === null || leader.process?.life.paused !== false) return
     this.#lastFork?.end()
@@ -83,6 +90,10 @@ export class Nemesis {
       FORK_TIMEOUTS * this.#cluster.plan.raft.electionTimeoutMs,
     )
     this.#lastFork.look()
+  }
+
+  #readBadly(leader: Machine | null): void {
+    if (leader !== null && this.#cluster.inService.length > 1) readBadly(this.#huntParts(), leader)
   }
 
   #huntParts(): HuntParts {

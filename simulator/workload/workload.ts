@@ -9,7 +9,7 @@ import { BROKERS, registerBroker } from './commands.ts'
 import type { History } from './history.ts'
 
 const RETRY_MS = 20
-const CONTESTS = 5
+const CONTESTS = 10
 
 /** The clients, and what they share. */
 export class Workload {
@@ -85,8 +85,9 @@ export class Workload {
     const client = new Client(this, this.#chance.fork())
     for (const older of this.cluster.machines) {
       if (older === elected || older.process?.led !== true) continue
+      // It does not believe for long: soon, and then at longer and longer intervals.
       for (let i = 0; i < CONTESTS; i++) {
-        this.timeline.after(this.#chance.fraction() * electionTimeoutMs, () => {
+        this.timeline.after((i / CONTESTS) ** 2 * electionTimeoutMs, () => {
           if (this.#open) client.contest(elected, older)
         })
       }
