@@ -8,7 +8,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,8 +21,13 @@ function install(folder, what) {
   const lock = createHash('sha256')
     .update(readFileSync(join(folder, 'package-lock.json')))
     .digest('hex')
-  const stamp = join(folder, 'node_modules', '.installed-lock')
+  const modules = join(folder, 'node_modules')
+  const stamp = join(modules, '.installed-lock')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink())
+    fail(
+      `${modules} is a symbolic link, and installing would empty the folder behind it. Remove the link, then run this again.`,
+    )
   console.error(`Installing ${what} (once)...`)
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { RunResult } from '../run.ts'
 import type { Task } from './task.ts'
 
-/** No run takes nearly as long; one that does goes round in circles without a step. */
-const RUN_MS_MAX = 120_000
+/** No run takes nearly as long, not even on a machine that is busy with others: one that does goes round in circles without a step. */
+const RUN_MS_MAX = 600_000
 
 /** A worker process, and another one in its place when it dies or hangs. */
 export class Seat {
