@@ -5,6 +5,7 @@ export const BROKER_COUNTERS = {
   recordsUnknown: 'must',
   brokersRegistered: 'must',
   brokerKills: 'must',
+  commitsDelayed: 'must',
   brokerPowerFailures: 'must',
   recordsLostWithPower: 'must',
   rackOutages: 'must',

@@ -66,6 +66,7 @@ export class BrokerNemesis {
         return this.#kill(machine, ms)
       case 'flicker':
         // Back before anybody has drawn conclusions, or just then.
+        if (chance.happens(0.5)) this.#delayCommits()
         return this.#kill(machine, chance.between(1, FLICKER_MS_MAX))
       case 'powerFailure':
         return this.#losePower([machine], ms)
@@ -112,6 +113,19 @@ export class BrokerNemesis {
     this.#parts.coverage.add('brokerKills')
     this.#parts.world.kill(machine)
     this.#startLater(machine, ms)
+  }
+
+  /** What a broker asks for, and what is decided about it, take so long that they meet. */
+  #delayCommits(): void {
+    const { world, coverage, chance } = this.#parts
+    const { cluster } = world
+    coverage.add('commitsDelayed')
+    const ms = chance.pick([10, 30, 60])
+    const drives = cluster.machines.map(({ drive }) => drive).filter(({ slowMs }) => slowMs === 0)
+    for (const drive of drives) drive.slowMs = ms
+    cluster.timeline.after(8 * ms, () => {
+      for (const drive of drives) drive.slowMs = 0
+    })
   }
 
   #losePower(machines: readonly BrokerMachine[], ms: number): void {

@@ -5,6 +5,7 @@ import type { Image } from '../../src/metadata/image.ts'
 import type { Partition } from '../../src/metadata/partition-table.ts'
 import { bitOf, membersOf } from '../../src/metadata/replication.ts'
 import type { MetadataProcess } from '../cluster/metadata-process.ts'
+import { checkCompareAndSet, checkSpeaker } from './brokers-epochs.ts'
 import { keyOf, show } from './brokers-names.ts'
 import { Trust } from './brokers-trust.ts'
 import { violated } from './violation.ts'
@@ -69,6 +70,7 @@ export class BrokerInvariants {
       const before = this.#partitions.get(keyOf(now)) ?? null
       return { before, now }
     })
+    checkCompareAndSet(image, command, partitions)
     for (const { before, now } of partitions) this.#check(image, before, now, command)
     for (const { now } of brokers)
       for (const row of image.rowsWithReplicaOn(now.brokerId)) checkMembers(image, image.partition(row))
@@ -180,13 +182,4 @@ function checkEpochs(image: Image, before: Partition, now: Partition): void {
   if (now.partitionEpoch <= before.partitionEpoch) wrong('the partition epoch does not grow')
   if (now.leader !== before.leader && now.leaderEpoch === before.leaderEpoch)
     wrong('another leader in the same epoch')
-}
-
-/** What was said by, or of, a process that another one has taken the place of changes nothing. */
-function checkSpeaker(image: Image, command: Command): void {
-  if (command.type !== 'UpdateBrokerStatusCommand' && command.type !== 'UpdateISRCommand') return
-  const { type, brokerId, brokerEpoch } = command
-  const known = image.broker(brokerId)?.brokerEpoch
-  if (known !== brokerEpoch)
-    violated('B4', `${type} of broker ${brokerId} in epoch ${brokerEpoch} is accepted, its epoch is ${known}`)
 }

@@ -1,4 +1,4 @@
-import type { Mutation } from './mutation.ts'
+import { type Mutation, open } from './mutation.ts'
 
 const REPLICATION = 'src/metadata/replication.ts'
 const REASSIGNMENT = 'src/metadata/reassignment.ts'
@@ -26,11 +26,15 @@ export const BROKERS_BUGS: readonly Mutation[] = [
     'command.previousBrokerEpoch === before.brokerEpoch',
     'command.previousBrokerEpoch !== null',
   ),
-  mutation(
-    'an old verdict fences the next process of the broker',
-    'src/metadata/commands/update-broker-status.ts',
-    'if (before.brokerEpoch !== command.brokerEpoch) return',
-    'if (before.brokerEpoch < 0) return',
+  // The controller asks twice before it gives such a verdict: the two never met in 300 seeds.
+  open(
+    'test/unit/metadata/commands/update-broker-status.test.ts',
+    mutation(
+      'an old verdict fences the next process of the broker',
+      'src/metadata/commands/update-broker-status.ts',
+      'if (before.brokerEpoch !== command.brokerEpoch) return',
+      'if (before.brokerEpoch < 0) return',
+    ),
   ),
   mutation(
     'a new controller fences for what it could not hear',
