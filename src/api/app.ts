@@ -7,12 +7,16 @@ import fastify, {
   type FastifySchemaValidationError,
 } from 'fastify'
 import { DmqError, ERRORS, messageOf } from '../base/errors.ts'
+import type { Clock } from '../io/clock.ts'
+import { nodeClock } from '../io/node-clock.ts'
 import { ErrorBody } from '../protocol/rest/schemas.ts'
 import { docsPage } from './docs-page.ts'
 import { MalformedHttp } from './malformed-http.ts'
 import { bodyOf, type Problem, problemOf } from './problem.ts'
 import type { RequestMeasures } from './request-measures.ts'
+import { serializerFor } from './serialization.ts'
 import { faultOf, validatorFor } from './validation.ts'
+import { type Maker, onFirstUse, WarmUp } from './warm-up.ts'
 
 export const BODY_BYTES_MAX = 1024 * 1024
 
@@ -24,6 +28,8 @@ export type AppOptions = {
   readonly requests: RequestMeasures
   /** The paths whose connections can be upgraded; elsewhere, a client that offers an upgrade is answered in HTTP. */
   readonly upgradePaths?: readonly string[]
+  /** Paces what is made ready in pauses. */
+  readonly clock?: Pick<Clock, 'timer'>
   /** Called for errors that are bugs of ours. */
   readonly onBug: (error: unknown, request: { method: string; url: string }) => void
   /** Adds what a client needs to know besides the error, such as where the controller is. */
@@ -31,6 +37,11 @@ export type AppOptions = {
 }
 
 /** An HTTP server with the rules that hold for every endpoint: one error shape, strict checks, limits, documentation. */
+/** Writes are what a new controller must answer at once; what reads need can wait for the first of them. */
+function maker(warmUp: WarmUp, method: string): Maker {
+  return method === 'GET' || method === 'HEAD' ? onFirstUse : warmUp
+}
+
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const malformed = new MalformedHttp(options.metadataVersion)
   const showVersion = (reply: FastifyReply): void => {
@@ -64,7 +75,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   // An expectation that we do not know is ignored, as RFC 9110 allows.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.removeContentTypeParser('text/plain')
-  app.setValidatorCompiler(({ schema, httpPart }) => validatorFor(schema as object, httpPart))
+  const warmUp = new WarmUp(options.clock ?? nodeClock)
+  app.setValidatorCompiler(({ schema, httpPart, method }) =>
+    validatorFor(schema as object, httpPart, maker(warmUp, method)),
+  )
+  app.setSerializerCompiler(({ schema, method }) => serializerFor(schema as object, maker(warmUp, method)))
+  app.addHook('onListen', async () => warmUp.begin())
+  app.addHook('onClose', async () => warmUp.end())
   app.addHook('onRequest', (request, _, done) => done(hostFault(request)))
   app.addHook('onSend', (_, reply, __, done) => {
     showVersion(reply)
