@@ -16,6 +16,7 @@ import { LogView } from './log-view.ts'
 import type { Asker, Message } from './message.ts'
 import type { RaftOptions, Restored } from './options.ts'
 import { Outbox } from './outbox.ts'
+import { Pace } from './pace.ts'
 import { Progress } from './progress.ts'
 import { PendingReads } from './reads.ts'
 import type { Leader, Role } from './role.ts'
@@ -30,10 +31,6 @@ import {
   uuidOf,
 } from './voters.ts'
 
-/** Behind each other by so much run the successors of a leader that is gone. */
-const HASTY_STEP_MS = 25
-const HASTY_MS_MIN = 10
-const HASTY_MS_SPREAD = 40
 const NONE: SnapshotId[] = []
 
 /**
@@ -60,10 +57,11 @@ export class Core {
   readonly out = new Outbox()
   readonly tally = newTally()
   readonly lag = new FollowerLag()
+  readonly pace: Pace
   /** Oldest first, at most two: the log reaches back to the older one. */
   snapshots: readonly Snapshot[]
-  /** Until then a campaign is retried within milliseconds: the leader's process is known to be gone. */
-  hastyUntil: Milliseconds = Number.NEGATIVE_INFINITY
+  /** The leader that was last given up: nobody counts on its vote. */
+  givenUp: NodeId | null = null
 
   #resetTo: Index | null = null
   #truncateFrom: Index | null = null
@@ -75,6 +73,7 @@ export class Core {
   #hardStateDirty = false
   constructor(options: RaftOptions, restored: Restored, now: Milliseconds) {
     this.options = options
+    this.pace = new Pace(options)
     this.log = new LogView(restored)
     this.durability = new Durability(restored.last)
     this.now = now
@@ -107,7 +106,7 @@ export class Core {
   }
 
   becomePreCandidate(): void {
-    const campaignAt = this.#campaignAt()
+    const campaignAt = this.pace.campaignAt(this.now)
     this.role = { kind: 'candidate', preVote: true, transfer: false, votes: new Map(), campaignAt }
   }
 
@@ -115,7 +114,7 @@ export class Core {
     this.term += 1
     this.votedFor = this.options.id
     this.#hardStateDirty = true
-    const campaignAt = this.#campaignAt('real')
+    const campaignAt = this.pace.campaignAt(this.now, 'real')
     this.role = { kind: 'candidate', preVote: false, transfer, votes: new Map(), campaignAt }
   }
 
@@ -138,7 +137,7 @@ export class Core {
       reads: new PendingReads(),
       leaversUntil: Number.POSITIVE_INFINITY,
     }
-    this.hastyUntil = Number.NEGATIVE_INFINITY
+    this.pace.calm()
     this.appendOwn({ type: NO_OP, data: new Uint8Array(0) })
   }
 
@@ -152,8 +151,10 @@ export class Core {
     role.leader = leader
     role.leaderHeardAt = this.now
     role.leaderLost = false
-    this.hastyUntil = Number.NEGATIVE_INFINITY
-    role.campaignAt = this.#campaignAt()
+    role.madeWay = false
+    this.pace.calm()
+    this.givenUp = null
+    role.campaignAt = this.pace.campaignAt(this.now)
   }
 
   /** Raft's durable promise of section 5.2: at most one vote in a term. */
@@ -162,7 +163,7 @@ export class Core {
     assert(this.role.kind === 'follower', 'only followers grant votes')
     if (this.votedFor === null) this.#hardStateDirty = true
     this.votedFor = candidate
-    this.role.campaignAt = this.#campaignAt('real')
+    this.role.campaignAt = this.pace.campaignAt(this.now, 'real')
   }
 
   /** The leader's process is gone: it holds nobody back any more, and its successors run in their order. */
@@ -170,11 +171,10 @@ export class Core {
     const role = this.role
     assert(role.kind === 'follower' && role.leader !== null, 'who follows nobody loses nobody')
     role.leaderLost = true
+    this.givenUp = role.leader
     role.leaderHeardAt = Number.NEGATIVE_INFINITY
-    this.hastyUntil = this.now + 2 * this.options.electionTimeoutMs
     const place = role.successors.indexOf(this.options.id)
-    const steps = place >= 0 ? place : role.successors.length
-    role.campaignAt = this.now + steps * HASTY_STEP_MS
+    role.campaignAt = this.pace.hasten(this.now, place >= 0 ? place : role.successors.length)
   }
 
   adoptCluster(clusterId: string): void {
@@ -186,20 +186,15 @@ export class Core {
 
   #follower(leader: NodeId | null): Role {
     const leaderHeardAt = Number.NEGATIVE_INFINITY
-    const campaignAt = this.#campaignAt()
-    return { kind: 'follower', leader, leaderHeardAt, leaderLost: false, successors: [], campaignAt }
-  }
-
-  /**
-   * Redrawn at every change of role or term, so that nodes that collided once do not collide for ever. Once the leader is
-   * known to be gone, asking around again costs nothing and is done soon; a real vote needs time to reach the disks.
-   */
-  #campaignAt(kind: 'real' | 'preVote' = 'preVote'): Milliseconds {
-    const { electionTimeoutMs, electionJitterMs, random } = this.options
-    if (this.now >= this.hastyUntil)
-      return this.now + electionTimeoutMs + Math.floor(random() * electionJitterMs)
-    const leastMs = kind === 'real' ? electionTimeoutMs / 4 : HASTY_MS_MIN
-    return this.now + leastMs + Math.floor(random() * HASTY_MS_SPREAD)
+    return {
+      kind: 'follower',
+      leader,
+      leaderHeardAt,
+      leaderLost: false,
+      successors: [],
+      campaignAt: this.pace.campaignAt(this.now),
+      madeWay: false,
+    }
   }
 
   // The log.

@@ -1,8 +1,9 @@
 import { assert } from '../base/assert.ts'
 import type { Core } from './core.ts'
-import { atLeastAsUpToDate } from './entry.ts'
+import { atLeastAsUpToDate, type NodeId } from './entry.ts'
 import type { Envelope, VoteReply, VoteRequest } from './message.ts'
 import { hasQuorum } from './quorum.ts'
+import type { Candidate } from './role.ts'
 
 /**
  * Elections: Raft section 5.2 and 5.4.1, with pre-vote (thesis 9.6), vote refusal while a leader is live (thesis 4.2.3)
@@ -13,6 +14,8 @@ export function campaign(core: Core): void {
     core.becomeFollower(core.term, null)
     return
   }
+  const { role } = core
+  if (role.kind === 'follower' && role.leader !== null) core.givenUp = role.leader
   core.tally.preVotes += 1
   core.becomePreCandidate()
   requestVotes(core)
@@ -49,6 +52,7 @@ function requestVotes(core: Core): void {
 
 export function receiveVoteRequest(core: Core, envelope: Envelope, request: VoteRequest): void {
   const granted = request.preVote ? wouldVote(core, request) : vote(core, envelope.from, request)
+  if (request.preVote && granted) makeWay(core, envelope.from, request)
   // A granted pre-vote names the term that the sender would campaign in; every other answer names our own.
   const term = request.preVote && granted ? request.term : core.term
   const reply: VoteReply = { type: 'voteReply', term, preVote: request.preVote, granted }
@@ -59,6 +63,20 @@ export function receiveVoteRequest(core: Core, envelope: Envelope, request: Vote
 
 function wouldVote(core: Core, request: VoteRequest): boolean {
   return request.term > core.term && !leaderIsLive(core) && atLeastAsUpToDate(request.last, core.log.last)
+}
+
+/**
+ * Two that ask around at the same time would both be told yes, and then split the votes. So whoever says yes lets the other
+ * go first, for as long as a real vote takes; of two that both ask, the one that has less of the log, or else the higher id.
+ * Only once: the other may not get on.
+ */
+function makeWay(core: Core, candidate: NodeId, { last }: VoteRequest): void {
+  const { role } = core
+  const outranked = !atLeastAsUpToDate(core.log.last, last) || candidate < core.options.id
+  if (role.kind === 'candidate' && role.preVote && outranked) core.becomeFollower(core.term, null)
+  if (core.role.kind !== 'follower' || core.role.madeWay) return
+  core.role.madeWay = true
+  core.role.campaignAt = Math.max(core.role.campaignAt, core.now + core.pace.realVoteMs())
 }
 
 function vote(core: Core, candidate: number, request: VoteRequest): boolean {
@@ -103,9 +121,19 @@ function countVote(core: Core, voter: number, granted: boolean): void {
   assert(role.kind === 'candidate', 'votes are for candidates')
   role.votes.set(voter, granted)
   const configuration = core.configuration!
-  const refused = (id: number): boolean => role.votes.get(id) === false
   if (hasQuorum(configuration, id => role.votes.get(id) === true)) won(core, role.preVote)
-  else if (!hasQuorum(configuration, id => !refused(id))) core.becomeFollower(core.term, null)
+  else if (!granted && !mayStillWin(core, role)) lost(core, role.preVote)
+}
+
+/** A leader that was given up is not waited for: once others have voted for somebody else, its vote would be too late. */
+function mayStillWin({ configuration, givenUp }: Core, { preVote, votes }: Candidate): boolean {
+  return hasQuorum(configuration!, id => votes.get(id) ?? (preVote || id !== givenUp))
+}
+
+/** After a real vote it is asked around again soon: somebody else has won, and says so by then, or nobody has. */
+function lost(core: Core, preVote: boolean): void {
+  core.becomeFollower(core.term, null)
+  if (!preVote && core.role.kind === 'follower') core.role.campaignAt = core.now + core.pace.soonMs()
 }
 
 function won(core: Core, preVote: boolean): void {

@@ -26,6 +26,8 @@ export type Follower = {
   /** Who should run first when the leader is gone, as it said itself. */
   successors: readonly NodeId[]
   campaignAt: Milliseconds
+  /** It has let another run first, which it does once. */
+  madeWay: boolean
 }
 
 /** `preVote` asks whether an election could be won, without raising the term (thesis 9.6). */

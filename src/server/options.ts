@@ -136,14 +136,14 @@ export const OPTIONS = {
     'election-timeout-ms',
     'integer',
     'silence of the controller after which an election begins',
-    { ...MS, min: 50, default: 1_000 },
+    { ...MS, min: 50, default: 800 },
   ),
   electionJitterMs: spec(
     'kraft.raft.election-timeout-jitter-ms',
     'election-timeout-jitter-ms',
     'integer',
     'random part added to each election timeout',
-    { ...MS, default: 500 },
+    { ...MS, default: 400 },
   ),
   raftHeartbeatMs: spec(
     'kraft.raft.heartbeat-interval-ms',

@@ -224,6 +224,85 @@ describe('crash of the leader', () => {
     assert.equal(real.status.role, 'LEADER')
   })
 
+  test('who says yes to a pre-vote lets the other go first, once', () => {
+    const node = voter(3, 3, [1])
+    node.receive(1, heartbeat(2, { successors: [3, 2] }))
+    node.step({ type: 'peerLost', peer: 1 })
+    const began = node.now
+    assert.equal(grants(node, 2, voteRequest(3, LAST, { preVote: true })), true)
+    const campaignAt = node.deadline
+    assert(campaignAt - began >= electionTimeoutMs / 4, 'as long as a real vote takes')
+    assert(campaignAt - began < electionTimeoutMs)
+    node.now += 5
+    assert.equal(grants(node, 2, voteRequest(3, LAST, { preVote: true })), true)
+    assert.equal(node.deadline, campaignAt, 'the other does not get on')
+    node.now = campaignAt
+    node.step({ type: 'tick' })
+    assert.equal(node.status.role, 'CANDIDATE')
+  })
+
+  test('of two that ask around, the one with less of the log makes way, or else the higher id', () => {
+    const asking = (id: number): Node => {
+      const node = voter(id, 3, [1, 1])
+      node.receive(1, heartbeat(2, { successors: [id] }))
+      node.step({ type: 'peerLost', peer: 1 })
+      node.step({ type: 'tick' })
+      assert.equal(node.status.role, 'CANDIDATE')
+      return node
+    }
+    const same = { index: 2, term: 1 }
+    const roleAfter = (node: Node, from: number, last: typeof same): string => {
+      assert.equal(grants(node, from, voteRequest(3, last, { preVote: true })), true)
+      return node.status.role
+    }
+    assert.equal(roleAfter(asking(3), 2, same), 'FOLLOWER')
+    assert.equal(roleAfter(asking(2), 3, same), 'CANDIDATE')
+    assert.equal(roleAfter(asking(2), 3, { index: 3, term: 1 }), 'FOLLOWER')
+  })
+
+  test('a split vote is not waited out: who was refused asks around again within milliseconds, the gone leader counted out', () => {
+    for (const lose of [crashNoticed, silenceNoticed]) {
+      const node = voter(2, 3, [1])
+      node.receive(1, heartbeat(2))
+      lose(node)
+      node.step({ type: 'tick' })
+      node.receive(3, { type: 'voteReply', term: 3, preVote: true, granted: true })
+      node.persist()
+      assert.deepEqual([node.status.role, node.status.term], ['CANDIDATE', 3])
+      node.receive(3, { type: 'voteReply', term: 3, preVote: false, granted: false })
+      assert.deepEqual([node.status.role, node.status.term], ['FOLLOWER', 3])
+      assert(node.deadline - node.now < electionTimeoutMs / 2, `${lose.name}: ${node.deadline - node.now} ms`)
+      node.now = node.deadline
+      node.step({ type: 'tick' })
+      assert.deepEqual([node.status.role, node.status.term], ['CANDIDATE', 3], 'with a pre-vote')
+    }
+  })
+
+  test('a leader that was given up and is back votes like anybody else', () => {
+    const node = voter(2, 3, [1])
+    node.receive(1, heartbeat(2))
+    crashNoticed(node)
+    node.step({ type: 'tick' })
+    node.receive(1, { type: 'voteReply', term: 3, preVote: true, granted: true })
+    node.persist()
+    node.receive(1, vote(3))
+    assert.equal(node.status.role, 'LEADER')
+  })
+
+  test('when both followers run at the same moment, one of them is elected at once: no vote is split', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const { cluster, leader, followers } = serving(seed, 3)
+      const { term } = leader.status
+      const [first, second] = followers as [Node, Node]
+      cluster.crash(leader)
+      cluster.lose(second, leader.id)
+      cluster.run(second.deadline - cluster.now - 3 + (seed % 7))
+      cluster.lose(first, leader.id)
+      const next = cluster.untilLeader(electionTimeoutMs)
+      assert.equal(next.status.term, term + 1, `seed ${seed}`)
+    }
+  })
+
   test('when a majority knows of the crash, there is a leader within a fraction of the timeout', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const { cluster, leader, followers } = serving(seed, 3)
@@ -252,6 +331,15 @@ describe('crash of the leader', () => {
     }
   })
 })
+
+function crashNoticed(node: Node): void {
+  node.step({ type: 'peerLost', peer: 1 })
+  node.now = node.deadline
+}
+
+function silenceNoticed(node: Node): void {
+  node.now = node.deadline
+}
 
 function serving(seed: number, size: number): { cluster: Cluster; leader: Node; followers: Node[] } {
   const cluster = Cluster.empty(seed, size)
