@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Hosts } from './hosts.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -43,14 +44,18 @@ export async function until<T>(what: string, attempt: () => Promise<T | null>): 
   throw new Error(`waited 30 s for: ${what}`)
 }
 
+const LOOPBACK = '127.0.0.1'
+
 /** A member of a group: it can be killed and started again on its data. */
 export class Member {
   readonly port: number
+  readonly url: string
   readonly #start: () => ChildProcess
   #child: ChildProcess
 
-  constructor(port: number, start: () => ChildProcess) {
+  constructor(port: number, start: () => ChildProcess, host = LOOPBACK) {
     this.port = port
+    this.url = `http://${host}:${port}`
     this.#start = start
     this.#child = start()
   }
@@ -80,23 +85,31 @@ export class Member {
   }
 }
 
+/** How a group is asked. */
+type Ways = { readonly leads: (url: string) => Promise<boolean>; readonly readyPath: string }
+
 /** A running group of servers under measurement. */
 export class Group {
   readonly name: string
   readonly members: readonly Member[]
-  readonly #leads: (port: number) => Promise<boolean>
+  readonly #ways: Ways
 
-  constructor(name: string, members: readonly Member[], leads: (port: number) => Promise<boolean>) {
+  constructor(name: string, members: readonly Member[], ways: Ways) {
     this.name = name
     this.members = members
-    this.#leads = leads
+    this.#ways = ways
   }
 
   leader(): Promise<Member> {
     return until(`a leader of ${this.name}`, async () => {
-      for (const member of this.members) if (await this.#leads(member.port)) return member
+      for (const member of this.members) if (await this.#ways.leads(member.url)) return member
       return null
     })
+  }
+
+  /** It serves, as a leader or with one. */
+  async isReady({ url }: Member): Promise<boolean> {
+    return (await request('GET', `${url}${this.#ways.readyPath}`)).status === 200
   }
 
   /** A profile is written only by a process that ends by itself. */
@@ -110,13 +123,18 @@ const PROFILE = process.env.DMQ_BENCH_PROFILE
 const ENV = { ...process.env, CLUSTER_KEY: 'a-key-for-benchmarks', LOG_LEVEL: 'warn' }
 
 /** Three metadata nodes of this tree. `brokers`: storage nodes to be started with {@link startStorage}. */
-export async function startDmq(folder: string, brokers: readonly number[] = []): Promise<Group> {
+export async function startDmq(
+  folder: string,
+  brokers: readonly number[] = [],
+  hosts: Hosts | null = null,
+): Promise<Group> {
   const all = await freePorts(3 + brokers.length)
   const ports = all.slice(0, 3)
   mkdirSync(folder, { recursive: true })
   const services = join(folder, 'services.json')
   const entry = (id: number, port: number) => ({ id, host: '127.0.0.1', port })
-  const metadataServices = ports.map((port, i) => entry(i + 1, port))
+  const hostOf = (i: number): string => hosts?.addresses[i] ?? LOOPBACK
+  const metadataServices = ports.map((port, i) => ({ id: i + 1, host: hostOf(i), port }))
   const storageServices = brokers.map((id, i) => entry(id, all[3 + i]!))
   writeFileSync(services, JSON.stringify({ metadataServices, storageServices }))
   const profile = PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`]
@@ -132,15 +150,16 @@ export async function startDmq(folder: string, brokers: readonly number[] = []):
     ]
     // Brokers without a process behind them must not be fenced in the middle of a measurement.
     const sessions = brokers.length > 0 ? [] : ['--session-timeout-ms', '3600000']
-    const command = [...profile, join(root, 'bin', 'dmq.mjs'), ...args, ...sessions]
-    return new Member(port, () =>
-      spawn(process.execPath, command, { env: ENV, stdio: ['ignore', 'ignore', 'inherit'] }),
-    )
+    const program = [process.execPath, ...profile, join(root, 'bin', 'dmq.mjs'), ...args, ...sessions]
+    const [command, ...rest] = hosts?.on(i, program) ?? program
+    const start = () => spawn(command!, rest, { env: ENV, stdio: ['ignore', 'ignore', 'inherit'] })
+    return new Member(port, start, hostOf(i))
   })
-  return new Group('DMQ', members, async port => {
-    const { status, body } = await request('GET', `http://127.0.0.1:${port}/api/v1/metadata/controller`)
+  const leads = async (url: string): Promise<boolean> => {
+    const { status, body } = await request('GET', `${url}/api/v1/metadata/controller`)
     return status === 200 && body.nodeState === 'LEADER'
-  })
+  }
+  return new Group('DMQ', members, { leads, readyPath: '/health/ready' })
 }
 
 /** Storage nodes of a group that was started for them, in its folder. */
@@ -161,7 +180,7 @@ export function startStorage(folder: string, brokers: readonly number[]): Member
 
 /** Topics `bench-0` to `bench-<count - 1>`, on a broker that needs no process. */
 export async function createTopics(group: Group, count: number): Promise<void> {
-  const base = `http://127.0.0.1:${(await group.leader()).port}/api/v1/metadata`
+  const base = `${(await group.leader()).url}/api/v1/metadata`
   await until('a broker', async () => {
     const { status } = await request('POST', `${base}/brokers`, { brokerId: 1, host: '127.0.0.1', port: 1 })
     return status === 201 ? true : null
@@ -177,14 +196,15 @@ export async function createTopics(group: Group, count: number): Promise<void> {
 }
 
 /** Three etcd nodes with their defaults (sync on). Null: etcd is not installed. */
-export async function startEtcd(folder: string): Promise<Group | null> {
+export async function startEtcd(folder: string, hosts: Hosts | null = null): Promise<Group | null> {
   if (spawnSync('etcd', ['--version']).error !== undefined) return null
   const ports = await freePorts(6)
-  const peers = [0, 1, 2].map(i => `n${i}=http://127.0.0.1:${ports[i + 3]}`).join(',')
+  const hostOf = (i: number): string => hosts?.addresses[i] ?? LOOPBACK
+  const peers = [0, 1, 2].map(i => `n${i}=http://${hostOf(i)}:${ports[i + 3]}`).join(',')
   mkdirSync(folder, { recursive: true })
   const members = [0, 1, 2].map(i => {
-    const client = `http://127.0.0.1:${ports[i]}`
-    const peer = `http://127.0.0.1:${ports[i + 3]}`
+    const client = `http://${hostOf(i)}:${ports[i]}`
+    const peer = `http://${hostOf(i)}:${ports[i + 3]}`
     const args = [
       '--name',
       `n${i}`,
@@ -205,10 +225,12 @@ export async function startEtcd(folder: string): Promise<Group | null> {
       '--log-level',
       'error',
     )
-    return new Member(ports[i]!, () => spawn('etcd', args, { stdio: 'ignore' }))
+    const [command, ...rest] = hosts?.on(i, ['etcd', ...args]) ?? ['etcd', ...args]
+    return new Member(ports[i]!, () => spawn(command!, rest, { stdio: 'ignore' }), hostOf(i))
   })
-  return new Group('etcd', members, async port => {
-    const { status, body } = await request('POST', `http://127.0.0.1:${port}/v3/maintenance/status`, {})
+  const leads = async (url: string): Promise<boolean> => {
+    const { status, body } = await request('POST', `${url}/v3/maintenance/status`, {})
     return status === 200 && body.leader !== undefined && body.leader === body.header.member_id
-  })
+  }
+  return new Group('etcd', members, { leads, readyPath: '/health' })
 }
