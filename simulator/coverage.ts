@@ -45,6 +45,7 @@ export const COUNTERS = {
   forks: 'must',
   lateReads: 'must',
   leadersUsurped: 'must',
+  oldReleases: 'must',
   cloggedLinks: 'must',
   slowLinks: 'must',
   connectionsBroken: 'must',

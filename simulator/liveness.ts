@@ -29,6 +29,7 @@ export class Liveness {
     const { workload, nemesis, timeline, plan, coverage, trace } = this.#run
     workload.stopped = true
     nemesis.stop(this.#broken)
+    this.#run.cluster.endUpgrade()
     trace.note(0, 'peace', () => `without nodes ${this.#broken.map(({ id }) => id).join(', ') || 'missing'}`)
     // Whatever broke shows by now: streams that are stuck, calls that wait, writes on a slow disk.
     await this.#run.advance(

@@ -41,6 +41,8 @@ export type Plan = {
   readonly proposalTimeoutMs: number
   /** In the liveness phase a minority stays broken. */
   readonly minorityStaysDown: boolean
+  /** Nodes speak now the oldest protocol and now the newest, as in an upgrade that takes long, or is taken back. */
+  readonly mixedReleases: boolean
 }
 
 const LAGGARDS: { faults: FaultKind[] } = {
@@ -92,7 +94,14 @@ export function drawPlan(chance: Chance, nodes: number | null): Plan {
     burstShare: isAboutLaggards ? 0.1 : 0.01,
     endsDeaf: chance.happens(0.5),
     minorityStaysDown: voters >= 3 && chance.happens(0.4),
+    mixedReleases: false,
   }
+}
+
+/** Some runs are an upgrade. With members of two releases in it, a cluster refuses to change them. */
+export function withReleases(plan: Plan, chance: Chance): Plan {
+  const mixedReleases = chance.happens(0.2) && !plan.faults.includes('changeMembers')
+  return { ...plan, mixedReleases }
 }
 
 function drawClock(chance: Chance) {

@@ -7,7 +7,7 @@ import { Safety } from './invariants/safety.ts'
 import { Violation } from './invariants/violation.ts'
 import { Liveness } from './liveness.ts'
 import { Nemesis } from './nemesis/nemesis.ts'
-import { drawPlan, type Plan } from './plan.ts'
+import { drawPlan, type Plan, withReleases } from './plan.ts'
 import { Trace } from './trace.ts'
 import { Witness, type WitnessParts } from './witness.ts'
 import { History } from './workload/history.ts'
@@ -121,7 +121,7 @@ export class Run {
   }
 
   protected drawPlan(chance: Chance, { nodes }: RunOptions): Plan {
-    return drawPlan(chance, nodes)
+    return withReleases(drawPlan(chance, nodes), chance)
   }
 
   protected newWitness(parts: WitnessParts): Witness {

@@ -1,7 +1,7 @@
 import { AssertionError } from '../src/base/assert.ts'
 import { messageOf } from '../src/base/errors.ts'
 import type { Leadership } from '../src/consensus/consensus.ts'
-import { decodeEnvelope } from '../src/consensus/message-codec.ts'
+import { decodeEnvelope, PROTOCOL } from '../src/consensus/message-codec.ts'
 import { DamagedLog } from '../src/log/log.ts'
 import type { HardState } from '../src/raft/entry.ts'
 import type { Refusal } from '../src/raft/io.ts'
@@ -130,6 +130,7 @@ export class Witness implements ClusterObserver, CommitObserver {
     )
     this.#parts.safety().images.watch(process)
     process.readsAtOpen = process.machine.drive.reads
+    if (process.newestProtocol < PROTOCOL.newest) this.#parts.coverage.add('oldReleases')
   }
 
   ended({ node }: MetadataProcess): void {

@@ -1,4 +1,5 @@
 import { decodeEntry } from '../../src/consensus/entry-codec.ts'
+import { PROTOCOL } from '../../src/consensus/message-codec.ts'
 import type { SnapshotOptions } from '../../src/consensus/snapshots.ts'
 import type { Target } from '../../src/io/network.ts'
 import type { RaftOptions } from '../../src/raft/options.ts'
@@ -31,9 +32,11 @@ export class Cluster {
   readonly #newClusterIds: Map<number, string>
   readonly #drives = new Map<string, Drive>()
   #founding: Configuration | null = null
+  #upgrading: boolean
 
   constructor(plan: Plan, timeline: Timeline, chance: Chance, observer: ClusterObserver) {
     this.plan = plan
+    this.#upgrading = plan.mixedReleases
     this.timeline = timeline
     this.#chance = chance
     this.#observer = observer
@@ -149,11 +152,27 @@ export class Cluster {
       lateness: plan.lateness,
       raft: this.#raftOptions(machine),
       segmentBytes: plan.segmentBytes,
+      newestProtocol: this.#newestProtocol(machine),
       targets: this.#targets(machine),
       observer: this.#observer,
       standing: () => this.#standing(machine),
     })
     machine.process.start()
+  }
+
+  /** An upgrade takes a restart, and some are taken back. */
+  #newestProtocol(machine: Machine): number {
+    return this.#upgrading && machine.chance.happens(0.5) ? PROTOCOL.oldest : PROTOCOL.newest
+  }
+
+  /** Every node is brought to the newest release, those that are down when they start. */
+  endUpgrade(): void {
+    this.#upgrading = false
+    for (const { machine, newestProtocol } of this.processes) {
+      if (newestProtocol === PROTOCOL.newest) continue
+      this.kill(machine)
+      this.start(machine)
+    }
   }
 
   #raftOptions(machine: Machine): RaftOptions & SnapshotOptions {

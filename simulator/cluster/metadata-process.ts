@@ -41,6 +41,7 @@ export type ProcessParts = {
   readonly lateness: Lateness
   readonly raft: RaftOptions & SnapshotOptions
   readonly segmentBytes: number
+  readonly newestProtocol: number
   readonly targets: readonly Target[]
   readonly observer: ProcessObserver
   /** What the log says of the drive that the process runs on. */
@@ -86,6 +87,10 @@ export class MetadataProcess implements Endpoint {
   /** The loop has not turned since. */
   get hasNewProposals(): boolean {
     return this.#proposedAt === this.clock.idleRuns
+  }
+
+  get newestProtocol(): number {
+    return this.#parts.newestProtocol
   }
 
   get listens(): boolean {

@@ -1,4 +1,3 @@
-import { PROTOCOL } from '../../src/consensus/message-codec.ts'
 import type { AcceptedStream } from '../../src/consensus/peers.ts'
 import type { Connection, ConnectionEvents } from '../../src/io/network.ts'
 import type { Chance } from '../chance.ts'
@@ -28,13 +27,7 @@ export class VirtualConnection implements Connection {
   #lost = false
   #lastArrivalBack = 0
   /** The other end, as the acceptor has it: nodes answer on it where they do not know yet whom to dial. */
-  readonly #accepted: AcceptedStream = {
-    protocol: PROTOCOL.newest,
-    connection: {
-      send: frame => this.#sendBack(frame),
-      close: () => this.#break('closed by the other side'),
-    },
-  }
+  #accepted: AcceptedStream | null = null
 
   constructor(
     network: VirtualNetwork,
@@ -74,12 +67,20 @@ export class VirtualConnection implements Connection {
   #accept(acceptor: Endpoint): void {
     if (this.#state !== 'dialling') return
     this.#acceptor = acceptor
+    const protocol = Math.min(this.dialer.newestProtocol, acceptor.newestProtocol)
+    this.#accepted = {
+      protocol,
+      connection: {
+        send: frame => this.#sendBack(frame),
+        close: () => this.#break('closed by the other side'),
+      },
+    }
     acceptor.streamOpened(this.dialer.nodeId, this.#accepted)
     this.#travel(this.to, this.dialer.nodeId, () =>
       this.dialer.life.enter('frame', () => {
         if (this.#state !== 'dialling') return
         this.#state = 'open'
-        this.#events.opened(PROTOCOL.newest)
+        this.#events.opened(protocol)
       }),
     )
   }
@@ -203,7 +204,7 @@ export class VirtualConnection implements Connection {
     const at = Math.max(this.#lastArrival, links.arrival(this.dialer.nodeId, this.to, timeline.now))
     timeline.at(at, () => {
       if (links.isCut(this.dialer.nodeId, this.to)) return
-      acceptor.life.enter('frame', () => acceptor.streamClosed(this.dialer.nodeId, this.#accepted))
+      acceptor.life.enter('frame', () => acceptor.streamClosed(this.dialer.nodeId, this.#accepted!))
     })
   }
 

@@ -12,6 +12,8 @@ export interface Endpoint {
   readonly life: ProcessLife
   /** False while it starts: connections are refused. */
   readonly listens: boolean
+  /** Of the protocols that its release speaks. */
+  readonly newestProtocol: number
   frame(from: number, bytes: Buffer): void
   streamOpened(from: number, stream: AcceptedStream): void
   streamClosed(from: number, stream: AcceptedStream): void
