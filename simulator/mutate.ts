@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { MUTATIONS } from './mutations/all.ts'
 import type { Edit, Mutation } from './mutations/mutation.ts'
+import { HELP, type Options, readOptions } from './mutations/options.ts'
+import { hasEscaped, jsonOf, lineOf, type Outcome, summaryOf, tablesOf } from './mutations/outcome.ts'
 import type { RunResult } from './run.ts'
 
 /**
  * npm run mutate [-- PART_OF_A_NAME ...]: plants each bug in a copy of the code, one at a time, and runs the simulator on it
- * until it is caught. Fails if one escapes, or cannot be planted because the code has changed.
+ * until it is caught. Fails if one escapes, or cannot be planted because the code has changed. --help tells the rest.
  */
 const SEEDS_MAX = 300
 const FIRST_SEED = 1
@@ -16,27 +18,29 @@ const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 const root = dirname(import.meta.dirname)
 const COPIED = ['src', 'simulator', 'test/unit/log', 'package.json', 'tsconfig.json']
 
-type Outcome = {
-  readonly mutation: Mutation
-  readonly caught: string | null
-  readonly seeds: number
-  readonly seconds: number
+const options = readOptions(process.argv.slice(2), MUTATIONS)
+if ('wrong' in options) {
+  process.stderr.write(`mutate: ${options.wrong}\n`)
+  process.exitCode = 2
+} else if (options.help) process.stdout.write(HELP)
+else process.exitCode = runAll(options)
+
+function runAll({ chosen, form }: Options): number {
+  const watching = form === 'lines' ? process.stdout : process.stderr
+  const outcomes = chosen.map(mutation => {
+    const outcome = mutation.foundBy === undefined ? run(mutation) : notRun(mutation)
+    watching.write(`${lineOf(outcome)}\n`)
+    return outcome
+  })
+  if (form === 'table') process.stdout.write(tablesOf(outcomes, SEEDS_MAX))
+  if (form === 'json') process.stdout.write(jsonOf(outcomes, SEEDS_MAX))
+  watching.write(`${summaryOf(outcomes)}\n`)
+  return outcomes.some(hasEscaped) ? 1 : 0
 }
 
-const wanted = process.argv.slice(2)
-const isWanted = (name: string): boolean => wanted.length === 0 || wanted.some(part => name.includes(part))
-const chosen = MUTATIONS.filter(({ id, bugClass }) => isWanted(`${bugClass} ${id}`))
-const outcomes: Outcome[] = []
-for (const { bugClass, id, foundBy } of chosen.filter(({ foundBy }) => foundBy !== undefined))
-  process.stdout.write(`${bugClass.padEnd(4)} ${id.padEnd(75)} open: found by ${foundBy} only\n`)
-for (const mutation of chosen.filter(({ foundBy }) => foundBy === undefined)) {
-  const outcome = run(mutation)
-  outcomes.push(outcome)
-  process.stdout.write(`${row(outcome)}\n`)
+function notRun(mutation: Mutation): Outcome {
+  return { mutation, caught: null, seeds: 0, seconds: 0 }
 }
-const escaped = outcomes.filter(({ caught }) => caught === null)
-process.stdout.write(`${outcomes.length - escaped.length} of ${outcomes.length} planted bugs were caught\n`)
-process.exitCode = escaped.length === 0 && outcomes.length > 0 ? 0 : 1
 
 function run(mutation: Mutation): Outcome {
   const began = performance.now()
@@ -83,12 +87,4 @@ function simulate(folder: string, { nodes, brokers }: Mutation): { caught: strin
   const first = failures.toSorted((a, b) => a.seed - b.seed)[0]
   if (first === undefined) return { caught: null, seeds: SEEDS_MAX }
   return { caught: first.failure!.invariant, seeds: first.seed - FIRST_SEED + 1 }
-}
-
-function row({ mutation: { id, bugClass }, caught, seeds, seconds }: Outcome): string {
-  const verdict =
-    caught === null
-      ? `ESCAPED ${seeds} seeds`
-      : `${caught.padEnd(9)} after ${String(seeds).padStart(3)} seeds`
-  return `${bugClass.padEnd(5)}${id.padEnd(76)}${verdict} (${seconds.toFixed(1)} s)`
 }
