@@ -1,42 +1,27 @@
-// npm run soak -- [--minutes N] [--seed N] [--nodes N] [--clients N]: real processes, killed, stopped and cut off, under
-// clients whose whole history is checked for linearizability.
-import { parseArgs } from 'node:util'
-import { soak } from './soak.ts'
+// npm run soak -- [MODE] [OPTION ...]: long runs of real processes; --help lists the modes and their options.
+import { type Options, readOptions } from './options.ts'
+import { linesOf } from './report.ts'
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    nodes: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '8' },
-    help: { type: 'boolean', default: false },
-  },
-})
-if (values.help) {
-  console.log(
-    'usage: npm run soak -- [--minutes 10] [--seed N] [--nodes 3] [--clients 8]\n\nExample:\n  npm run soak -- --minutes 1 --seed 7 --nodes 5',
-  )
-  process.exit(0)
+const options = readOptions(process.argv.slice(2))
+if ('wrong' in options) {
+  process.stderr.write(`soak: ${options.wrong}\n`)
+  process.exitCode = 2
+} else if ('help' in options) process.stdout.write(options.help)
+else process.exit(await run(options))
+
+async function run({ name, mode, values, flags, json }: Options): Promise<number> {
+  const say = json ? console.error : console.log
+  const asked = Object.entries(values).map(([option, value]) => `--${option} ${value}`)
+  const replay = `npm run soak -- ${[name, ...asked, ...[...flags].map(flag => `--${flag}`)].join(' ')}`
+  say(replay)
+  const began = performance.now()
+  const tell = (line: string): void =>
+    say(`${String(Math.round((performance.now() - began) / 1000)).padStart(5)} s  ${line}`)
+  const report = await mode.run({ values, flags, tell })
+  const sound = report.violations.length === 0
+  if (json) console.log(JSON.stringify({ mode: name, ...values, sound, ...report }, null, 2))
+  else for (const line of ['', ...linesOf(report)]) console.log(line)
+  for (const violation of report.violations) console.error(`VIOLATION: ${violation}`)
+  say(sound ? mode.shows : `again: ${replay}`)
+  return sound ? 0 : 1
 }
-const seconds = Number(values.minutes) * 60
-const seed = Number(values.seed)
-console.log(`seed ${seed}: ${values.nodes} nodes, ${values.clients} clients, ${seconds} s`)
-const began = performance.now()
-const tell = (line: string): void =>
-  console.log(`${String(Math.round((performance.now() - began) / 1000)).padStart(5)} s  ${line}`)
-const result = await soak({
-  seconds,
-  seed,
-  nodes: Number(values.nodes),
-  clients: Number(values.clients),
-  tell,
-})
-console.log(`\n${result.operations} operations, ${result.unknown} of unknown outcome`)
-for (const [fault, count] of [...result.faults].sort()) console.log(`${String(count).padStart(5)} x ${fault}`)
-for (const violation of result.violations) console.error(`VIOLATION: ${violation}`)
-console.log(
-  result.violations.length === 0
-    ? 'linearizable, and all nodes agree'
-    : `replay: npm run soak -- --seed ${seed}`,
-)
-process.exit(result.violations.length === 0 ? 0 : 1)

@@ -1,6 +1,7 @@
 import { Chance } from '../simulator/chance.ts'
 import { checkLinearizability, type Model } from '../simulator/linearizability.ts'
 import { ask } from '../test/cluster/processes.ts'
+import { disagreements } from './agreement.ts'
 import { nemesis } from './nemesis.ts'
 import { ProxiedCluster } from './proxied-cluster.ts'
 import { client, type Input, type Output, REGISTERS, type Recorded } from './workload.ts'
@@ -52,7 +53,7 @@ export async function soak({ seconds, seed, nodes, clients, tell }: SoakOptions)
   const history = histories.flat()
   const violations = [
     ...verdicts([...history, ...(await lastReads(cluster))]),
-    ...(await disagreements(cluster)),
+    ...(await disagreements(cluster.nodes)),
   ]
   return {
     operations: history.length,
@@ -98,14 +99,4 @@ async function lastReads({ nodes }: ProxiedCluster): Promise<Recorded[]> {
     }
   }
   return reads
-}
-
-async function disagreements({ nodes }: ProxiedCluster): Promise<string[]> {
-  const hashes = new Map<string, number[]>()
-  for (const node of nodes) {
-    const { body } = await ask('GET', `${node.url}/api/v1/metadata/sync?consistency=linearizable`)
-    const state = `version ${body?.version}, hash ${body?.stateHash}`
-    hashes.set(state, [...(hashes.get(state) ?? []), node.entry.id])
-  }
-  return hashes.size === 1 ? [] : [`the nodes disagree: ${JSON.stringify([...hashes])}`]
 }
