@@ -4,6 +4,7 @@ import type { Clock } from '../io/clock.ts'
 import type { MirrorAddress } from './address.ts'
 import { type MirrorSource, nextBatch, type Position } from './batch.ts'
 import type { MirrorEvents } from './events.ts'
+import { Pruning } from './pruning.ts'
 import { type MirrorIdentity, MirrorRefusal, MirrorStore } from './store.ts'
 import type { Step } from './tables.ts'
 
@@ -11,6 +12,8 @@ export type MirrorParts = {
   readonly source: MirrorSource
   readonly clock: Clock
   readonly events: MirrorEvents
+  /** Rows of the history that are older (epoch milliseconds of their commands) are deleted; left out: none. */
+  readonly historyMs?: number
 }
 
 export type MirrorLag = {
@@ -36,6 +39,7 @@ export class Follower {
   readonly #address: MirrorAddress
   readonly #identity: MirrorIdentity
   readonly #parts: MirrorParts
+  readonly #pruning: Pruning
   readonly #over: Promise<void>
   #stopped = false
   #store: MirrorStore | null = null
@@ -56,6 +60,7 @@ export class Follower {
     this.#address = address
     this.#identity = identity
     this.#parts = parts
+    this.#pruning = new Pruning(parts.historyMs ?? null, parts.clock)
     // Until the database has answered, the lag is counted from here.
     this.#mirrored = parts.source.image.version
     this.#behindSince = parts.clock.monotonic()
@@ -118,7 +123,8 @@ export class Follower {
     for (;;) {
       await this.#changed(position)
       if (this.#stopped) return
-      position = await this.#advance(store, position)
+      await this.#pruning.step(store, this.#identity)
+      if (!this.#isCurrent(position)) position = await this.#advance(store, position)
       await this.#pause(PAUSE_MS)
     }
   }
@@ -177,12 +183,15 @@ export class Follower {
     )
   }
 
+  /** Or something old is to be deleted. */
   async #changed(position: Position): Promise<void> {
-    while (!this.#stopped && this.#isCurrent(position)) {
+    while (!this.#stopped && this.#isCurrent(position) && !this.#pruning.isDue) {
       const { promise, resolve } = deferred<void>()
       this.#awaken = resolve
+      const due = this.#pruning.whenDue(resolve)
       await promise
       this.#awaken = null
+      due?.cancel()
     }
   }
 

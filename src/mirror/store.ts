@@ -88,6 +88,18 @@ export class MirrorStore {
     })
   }
 
+  /** Deletes the oldest rows of the history, of commands from before then. Returns how many they were. */
+  prune(identity: MirrorIdentity, { before, rowsMax }: { before: number; rowsMax: number }): Promise<number> {
+    return this.#database.transaction().execute(async within => {
+      await this.#locked(within, identity)
+      const { numAffectedRows = 0n } = await sql`
+        delete from history where (recovery_epoch, version) in (
+          select recovery_epoch, version from history where time < ${before} order by time limit ${rowsMax}
+        )`.execute(within)
+      return Number(numAffectedRows)
+    })
+  }
+
   async close(): Promise<void> {
     await this.#database.destroy()
   }

@@ -7,6 +7,8 @@ import type { Mirror } from '../mirror/mirror.ts'
 import type { Log } from './logger.ts'
 import type { Options } from './options.ts'
 
+const DAY_MS = 24 * 3_600_000
+
 /** The mirror of a metadata node, at work while the node is the controller. */
 export type MirrorDuty = Pick<Mirror, 'lag' | 'stop'> & {
   /** To be called with every change of leadership. */
@@ -15,7 +17,7 @@ export type MirrorDuty = Pick<Mirror, 'lag' | 'stop'> & {
 
 export type MirrorOptions = Pick<
   Options,
-  'mirror' | 'datasourceUrl' | 'datasourceUsername' | 'datasourcePassword'
+  'mirror' | 'mirrorHistoryDays' | 'datasourceUrl' | 'datasourceUsername' | 'datasourcePassword'
 >
 
 /** Reads the options; null: no mirror is wanted. What builds the mirror is loaded only where one is. */
@@ -27,7 +29,13 @@ export async function prepareMirror(
   if (address === null) return null
   const { Mirror } = await import('../mirror/mirror.ts')
   return ({ consensus, replica }) => {
-    const mirror = new Mirror(address, { source: replica, clock: nodeClock, events: mirrorStory(log) })
+    const days = options.mirrorHistoryDays ?? 0
+    const mirror = new Mirror(address, {
+      source: replica,
+      clock: nodeClock,
+      events: mirrorStory(log),
+      ...(days === 0 ? {} : { historyMs: days * DAY_MS }),
+    })
     replica.onChange(() => mirror.wake())
     return {
       lag: () => mirror.lag(),

@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 import { FatalError } from '../base/errors.ts'
 import { wholeNumber } from '../cli/session.ts'
 import { HttpClient } from '../io/http-client.ts'
+import { mirrorAddress } from '../mirror/address.ts'
 import { EXIT } from './process.ts'
 import { parseServices, type Service, type Services } from './services.ts'
 
@@ -17,6 +18,7 @@ type UpOptions = {
   storagePort: number
   folder: string
   fresh?: boolean
+  mirror?: string
 }
 type Node = {
   readonly kind: 'metadata' | 'storage'
@@ -38,8 +40,15 @@ export function up(program: Command): void {
     .option('--metadata-port <port>', 'port of the first metadata node', wholeNumber, 9091)
     .option('--storage-port <port>', 'port of the first storage node', wholeNumber, 8081)
     .option('--folder <folder>', 'where data is kept for the next start', '.dmq')
+    .option(
+      '--mirror <url>',
+      'mirror the metadata for SQL: sqlite:PATH or postgres://user:password@host/database',
+    )
     .option('--fresh', 'forget the data of the last run')
-    .addHelpText('after', '\nExamples:\n  dmq up\n  dmq up --fresh\n  dmq up --metadata 1 --storage 1')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dmq up\n  dmq up --fresh\n  dmq up --metadata 1 --storage 1\n  dmq up --mirror sqlite:.dmq/mirror.db',
+    )
     .action(runCluster)
 }
 
@@ -47,12 +56,14 @@ async function runCluster(options: UpOptions): Promise<void> {
   const begun = performance.now()
   const folder = resolve(options.folder)
   const services = layout(options)
+  // Here, once, and not by every node.
+  if (options.mirror !== undefined) mirrorAddress(options.mirror)
   await checkPorts(services)
   if (options.fresh === true) rmSync(folder, { recursive: true, force: true })
   prepare(folder, services)
   const nodes = [
-    ...services.metadata.map(service => startNode('metadata', service, folder)),
-    ...services.storage.map(service => startNode('storage', service, folder)),
+    ...services.metadata.map(service => startNode('metadata', service, folder, mirrored(options))),
+    ...services.storage.map(service => startNode('storage', service, folder, {})),
   ]
   stopTogether(nodes)
   const controller = await ready(nodes)
@@ -128,8 +139,18 @@ function metadataIds(services: string): string {
     .join()
 }
 
+/** In the environment, where other users of the machine do not see a password. */
+function mirrored({ mirror }: UpOptions): Record<string, string> {
+  return mirror === undefined ? {} : { DMQ_MIRROR: mirror }
+}
+
 /** Children learn of a stop from this process alone, in order; when it is gone, their channel closes and they stop. */
-function startNode(kind: Node['kind'], service: Service, folder: string): Node {
+function startNode(
+  kind: Node['kind'],
+  service: Service,
+  folder: string,
+  given: Readonly<Record<string, string>>,
+): Node {
   const main = join(import.meta.dirname, '..', '..', 'bin', 'dmq.mjs')
   const args = [main, kind, '--node-id', String(service.id), '--services', join(folder, 'services.json')]
   args.push(
@@ -141,6 +162,7 @@ function startNode(kind: Node['kind'], service: Service, folder: string): Node {
   const terminal = process.stdout.isTTY === true
   const env = {
     ...process.env,
+    ...given,
     DMQ_SUPERVISED: '1',
     ...(terminal ? { LOG_FORMAT: process.env.LOG_FORMAT ?? 'story', FORCE_COLOR: '1' } : {}),
   }

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { COMMAND_TYPES, encodeCommand } from '../../../src/metadata/command.ts'
 import { nextBatch } from '../../../src/mirror/batch.ts'
 import { MirrorStore } from '../../../src/mirror/store.ts'
+import { until } from '../../cluster/processes.ts'
 import { History } from '../metadata/history.ts'
 import { brokerProcess, newTopic, plainBroker } from '../metadata/machine.ts'
 import {
@@ -33,6 +34,7 @@ const PLACES: Readonly<Record<string, { open: () => Promise<Place>; skip?: strin
 
 const IDENTITY = { clusterId: CLUSTER, recoveryEpoch: 0, term: 1 }
 const START = { recoveryEpoch: 0, version: 0, time: 0 }
+const KEPT_MS = 1_000_000
 const WRITING = { time: 7, told: () => {} }
 
 for (const [name, { open, skip }] of Object.entries(PLACES)) {
@@ -82,6 +84,41 @@ for (const [name, { open, skip }] of Object.entries(PLACES)) {
         ...{ topics, topic_count: topics.length, brokers, data: JSON.parse(encodeCommand(command)) },
       }))
       assert.deepEqual(await historyOf(place), rows)
+    })
+
+    at(
+      'deletes history that is older than it is to be kept, a part at a time, and nothing else',
+      async place => {
+        const source = new Source()
+        const now = Date.now()
+        const register = (brokerId: number, time: number) => source.apply({ ...plainBroker(brokerId), time })
+        for (let brokerId = 1; brokerId <= 2_500; brokerId++) register(brokerId, now - 2 * KEPT_MS)
+        for (let brokerId = 3_001; brokerId <= 3_007; brokerId++) register(brokerId, now)
+        const before = new Watched(place.address, source).begin()
+        await before.caughtUp()
+        await before.stop()
+        assert.equal((await historyOf(place)).length, 2_507)
+        const watched = new Watched(place.address, source, undefined, KEPT_MS).begin({ term: 2 })
+        const left = await until('what is old is gone', async () => {
+          const rows = await historyOf(place)
+          return rows.length === 7 && rows
+        })
+        assert.ok(left.every(({ time }) => time === now))
+        await assertMirrors(place, source, { term: 2 })
+        register(3_008, now)
+        await watched.caughtUp()
+        assert.equal((await historyOf(place)).length, left.length + 1, 'it goes on')
+        await watched.stop()
+      },
+    )
+
+    at('is pruned by nobody whose term is over', async place => {
+      const store = await openStore(place)
+      await store.claim(IDENTITY)
+      await store.claim({ ...IDENTITY, term: 2 })
+      const all = { before: Number.MAX_SAFE_INTEGER, rowsMax: 10 }
+      await assert.rejects(store.prune(IDENTITY, all), /the controller of term 2 has written to it/)
+      assert.equal(await store.prune({ ...IDENTITY, term: 2 }, all), 0)
     })
 
     at('goes on where it was: after a restart, after a change of controller, however often', async place => {

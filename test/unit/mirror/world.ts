@@ -88,7 +88,7 @@ export class Watched {
   #version = -1
   #waiting: (() => void)[] = []
 
-  constructor(address: MirrorAddress, source: Source, clock: Clock = nodeClock) {
+  constructor(address: MirrorAddress, source: Source, clock: Clock = nodeClock, historyMs?: number) {
     this.#source = source
     const note = (event: keyof MirrorEvents) => (fields: object) => {
       this.told.push({ event, text: JSON.stringify(fields) })
@@ -97,7 +97,12 @@ export class Watched {
     }
     const names = ['following', 'written', 'failed', 'recovered', 'deposed', 'refused'] as const
     const events = Object.fromEntries(names.map(name => [name, note(name)])) as unknown as MirrorEvents
-    this.mirror = new Mirror(address, { source, clock, events })
+    this.mirror = new Mirror(address, {
+      source,
+      clock,
+      events,
+      ...(historyMs === undefined ? {} : { historyMs }),
+    })
     source.onChange = () => this.mirror.wake()
     begun.add(this)
   }

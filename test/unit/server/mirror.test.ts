@@ -5,6 +5,7 @@ import { type MirrorOptions, prepareMirror } from '../../../src/server/mirror.ts
 
 const NOTHING: MirrorOptions = {
   mirror: null,
+  mirrorHistoryDays: 90,
   datasourceUrl: null,
   datasourceUsername: null,
   datasourcePassword: null,
