@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net'
 
-/** What becomes of bytes on the way: `there` from who dials, `back` to it. Silence keeps connections open and drops all. */
-export type Way = { readonly there: boolean; readonly back: boolean }
+/**
+ * What becomes of bytes on the way: `there` from who dials, `back` to it. Silence keeps connections open and drops all;
+ * with `ends` false, that one end closed its connection is lost on the way as well.
+ */
+export type Way = { readonly there: boolean; readonly back: boolean; readonly ends?: boolean }
 
 const OPEN: Way = { there: true, back: true }
 
@@ -64,9 +67,12 @@ export class TcpProxy {
       dialer.destroy()
       target.destroy()
     }
-    target.on('error', end)
-    dialer.on('close', end)
-    target.on('close', end)
+    const ended = (): void => {
+      if (this.#way.ends !== false) end()
+    }
+    target.on('error', ended)
+    dialer.on('close', ended)
+    target.on('close', ended)
     dialer.on('data', bytes => this.#way.there && target.write(bytes))
     target.on('data', bytes => this.#way.back && dialer.write(bytes))
   }

@@ -4,8 +4,10 @@ import { health } from './operations/health.ts'
 import { metrics, type Scrape } from './operations/metrics.ts'
 import { keepRawJson } from './raw-json.ts'
 import type { RequestMeasures } from './request-measures.ts'
+import { storageFeatures } from './storage/features.ts'
 import { storageMetadata } from './storage/metadata.ts'
 import { storagePartition } from './storage/partition.ts'
+import { storagePing } from './storage/ping.ts'
 import { storageStatus } from './storage/status.ts'
 import type { StorageContext } from './storage-context.ts'
 
@@ -29,6 +31,8 @@ export async function storageApi(
       keepRawJson(scope)
       storageMetadata(scope, context)
       storageStatus(scope, context)
+      storageFeatures(scope)
+      storagePing(context)
       storagePartition(scope, context)
     },
     { prefix: '/api/v1/storage' },

@@ -19,6 +19,8 @@ type Lost = (brokerId: number, brokerEpoch: number, reason: string) => void
  */
 export class BrokerLinks {
   readonly #links = new Map<number, BrokerLink>()
+  /** How often each has given a sign of life. */
+  readonly #signs = new Map<BrokerLink, number>()
   readonly #opened = new Set<Opened>()
   readonly #lost = new Set<Lost>()
   #openedCount = 0
@@ -39,6 +41,8 @@ export class BrokerLinks {
     const { brokerId, brokerEpoch } = link
     const before = this.#links.get(brokerId)
     this.#links.set(brokerId, link)
+    this.#signs.set(link, 0)
+    if (before !== undefined) this.#signs.delete(before)
     this.#openedCount += 1
     before?.close('this broker opened another session')
     for (const listener of this.#opened) listener(brokerId, brokerEpoch)
@@ -48,7 +52,25 @@ export class BrokerLinks {
     const { brokerId, brokerEpoch } = link
     if (this.#links.get(brokerId) !== link) return
     this.#links.delete(brokerId)
+    this.#signs.delete(link)
     for (const listener of this.#lost) listener(brokerId, brokerEpoch, reason)
+  }
+
+  /** Something came on it. */
+  heard(link: BrokerLink): void {
+    const signs = this.#signs.get(link)
+    if (signs !== undefined) this.#signs.set(link, signs + 1)
+  }
+
+  /** The links there are, with how often each has given a sign of life. */
+  signs(): ReadonlyMap<BrokerLink, number> {
+    return this.#signs
+  }
+
+  /** The other side is not there any more, though nobody said so: the link is lost. */
+  drop(link: BrokerLink, reason: string): void {
+    this.closed(link, reason)
+    link.close(reason)
   }
 
   /** The link of this registration of the broker; undefined if it holds none. */
@@ -78,6 +100,7 @@ export class BrokerLinks {
   closeAll(reason: string): void {
     const links = [...this.#links.values()]
     this.#links.clear()
+    this.#signs.clear()
     for (const link of links) link.close(reason)
   }
 }

@@ -77,7 +77,10 @@ export class BrokerSessions {
       })
     }
     return {
-      respond: (name: string, body: unknown) => doors.answer(name, body, brokerId),
+      respond: (name: string, body: unknown) => {
+        links.heard(link)
+        return doors.answer(name, body, brokerId)
+      },
       closed: (reason: string) => {
         links.closed(link, reason)
         log('debug', 'session.closed', `the session of broker ${brokerId} is over: ${reason}`, { brokerId })
