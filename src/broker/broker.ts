@@ -11,7 +11,7 @@ import { IsrReporter } from './isr-reporter.ts'
 import { BrokerMeasures } from './measures.ts'
 import type { MetadataClient } from './metadata-client.ts'
 import { type KnownController, MetadataCopy, type Outcome, type StorageUpdate } from './metadata-copy.ts'
-import { Pairing } from './pairing.ts'
+import { PAIR_TIMEOUT_MS, Pairing } from './pairing.ts'
 import { Puller } from './puller.ts'
 import { Registration, type RegistrationOptions } from './registration.ts'
 import { partitionOf, partitionsOf } from './storage-status.ts'
@@ -19,6 +19,8 @@ import { partitionOf, partitionsOf } from './storage-status.ts'
 export type StorageNodeOptions = RegistrationOptions & {
   /** Which metadata node to pull from first; null: this node chooses one. */
   readonly pairedMetadataServiceId: number | null
+  /** How long a pair that fails is waited for before another one takes its place. */
+  readonly pairTimeoutMs?: number
   readonly heartbeatIntervalMs: number
   /** Of the copy of the metadata. */
   readonly folder: string
@@ -39,8 +41,9 @@ export type StorageNodeParts = {
 }
 
 const RETRY_MS = 200
-/** Whether the pair is there is found out so often, at least. */
-const PROBE_MS = 10_000
+/** Whether the pair is there is found out so often, at least; more often where it is soon given up. */
+const PROBE_MS_MAX = 10_000
+const PROBES_PER_TIMEOUT = 6
 /** A controlled shutdown takes no longer, and asks so often whether it is complete. */
 const LEAVE_MS_MAX = 5_000
 const LEAVE_AGAIN_MS = 100
@@ -80,7 +83,12 @@ export class StorageNode {
     const pause = (): Promise<void> => new Promise(resolve => clock.afterPending(resolve))
     const file = new CopyFile(disk, options.folder, pause)
     this.#keeper = new CopyKeeper({ copy, file, clock, events })
-    this.#pairing = new Pairing(client.nodes, brokerId, options.pairedMetadataServiceId)
+    this.#pairing = new Pairing(
+      client.nodes,
+      brokerId,
+      options.pairedMetadataServiceId,
+      options.pairTimeoutMs,
+    )
     this.#registration = new Registration(options, client, events)
     this.#session = new ControllerSession({ ...parts, lost: () => this.#wake(0) })
     this.#heartbeats = new Heartbeats(brokerId, {
@@ -274,12 +282,13 @@ export class StorageNode {
   async #beat(url: string, wantShutdown: boolean): Promise<HeartbeatAnswer | null> {
     const { brokerEpoch } = this
     if (brokerEpoch === null) return null
-    const { brokerId, incarnationId } = this.#options
+    const { brokerId, incarnationId, resources } = this.#options
     if (!wantShutdown) this.#session.follow(url, { brokerId, brokerEpoch, incarnationId })
     return this.#heartbeats.beat(url, {
       brokerEpoch,
       pairedMetadataServiceId: this.#pairing.pairedId,
       ...(wantShutdown ? { wantShutdown } : {}),
+      ...(resources === undefined ? {} : { resources: resources() }),
     })
   }
 
@@ -311,7 +320,9 @@ export class StorageNode {
 
   async #probe(): Promise<void> {
     const now = this.#parts.clock.monotonic()
-    if (this.#stopping || now - this.#probedAt < PROBE_MS) return
+    const { pairTimeoutMs = PAIR_TIMEOUT_MS } = this.#options
+    const everyMs = Math.min(PROBE_MS_MAX, pairTimeoutMs / PROBES_PER_TIMEOUT)
+    if (this.#stopping || now - this.#probedAt < everyMs) return
     this.#probedAt = now
     await this.#puller.probe()
   }

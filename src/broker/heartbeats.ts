@@ -64,7 +64,12 @@ export class Heartbeats {
   /** Throws when no answer comes, or not from a controller. */
   async beat(
     url: string,
-    body: { brokerEpoch: number; wantShutdown?: true; pairedMetadataServiceId: number | null },
+    body: {
+      brokerEpoch: number
+      wantShutdown?: true
+      pairedMetadataServiceId: number | null
+      resources?: Readonly<Record<string, number>>
+    },
   ): Promise<HeartbeatAnswer> {
     const { version, stateHash } = this.#copy.image
     const answer = await this.#timed(url, {

@@ -3,8 +3,8 @@ import type { MetadataNode } from './metadata-client.ts'
 
 /** A node that failed is asked last for so long. */
 const AVOID_MS = 5_000
-/** A pair that fails for so long is given up, until it is back. */
-const GONE_MS = 60_000
+/** A pair that fails for so long is given up, until it is back, where nothing else is said. */
+export const PAIR_TIMEOUT_MS = 60_000
 
 type Failing = { readonly since: number; readonly last: number }
 
@@ -15,7 +15,7 @@ type Failing = { readonly since: number; readonly last: number }
  * |---|---|
  * | answers | the pair |
  * | failed within the last 5 s | the controller, then the others; the pair last |
- * | has failed for a minute | another one, which becomes the pair: the one with the fewest storage nodes, after them the next by id |
+ * | has failed for its timeout, a minute | another one, which becomes the pair: the one with the fewest storage nodes, after them the next by id |
  * | the configured one answers again | the configured one, which is the pair again |
  *
  * Who has none configured takes one by the same rule.
@@ -25,12 +25,19 @@ export class Pairing {
   readonly #brokerId: number
   readonly #configured: number | null
   readonly #failing = new Map<string, Failing>()
+  readonly #timeoutMs: number
   #paired: number | null
 
-  constructor(nodes: readonly MetadataNode[], brokerId: number, configured: number | null) {
+  constructor(
+    nodes: readonly MetadataNode[],
+    brokerId: number,
+    configured: number | null,
+    timeoutMs = PAIR_TIMEOUT_MS,
+  ) {
     this.#nodes = nodes
     this.#brokerId = brokerId
     this.#configured = configured
+    this.#timeoutMs = timeoutMs
     this.#paired = configured
   }
 
@@ -75,7 +82,7 @@ export class Pairing {
   review(brokers: readonly Broker[], now: number): void {
     const pair = this.#urlOf(this.#paired)
     const since = pair === null ? null : this.#failing.get(pair)?.since
-    const gone = pair === null || (typeof since === 'number' && now - since >= GONE_MS)
+    const gone = pair === null || (typeof since === 'number' && now - since >= this.#timeoutMs)
     if (!gone) return
     const there = this.#nodes.filter(({ url }) => !this.#failing.has(url))
     if (there.length > 0) this.#paired = this.#leastLoaded(there, brokers).id

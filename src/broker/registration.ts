@@ -10,6 +10,8 @@ export type RegistrationOptions = {
   readonly incarnationId: string
   /** The epoch that the last process of this broker held when it stopped cleanly; null if it did not. */
   readonly previousBrokerEpoch: number | null
+  /** What this node has now, for placement: registered, and told anew with every heartbeat. */
+  readonly resources?: () => Readonly<Record<string, number>>
 }
 
 /** What of a registration can change while the process lives. */
@@ -70,13 +72,14 @@ export class Registration {
   }
 
   #body({ clusterId, pairedMetadataServiceId }: Amendable) {
-    const { brokerId, host, port, rack, incarnationId, previousBrokerEpoch } = this.#options
+    const { brokerId, host, port, rack, incarnationId, previousBrokerEpoch, resources } = this.#options
     return {
       brokerId,
       host,
       port,
       rack,
       incarnationId,
+      ...(resources === undefined ? {} : { resources: resources() }),
       ...(previousBrokerEpoch === null ? {} : { previousBrokerEpoch }),
       ...(pairedMetadataServiceId === null ? {} : { pairedMetadataServiceId }),
       ...(clusterId === null ? {} : { clusterId }),

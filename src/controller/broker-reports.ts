@@ -1,3 +1,5 @@
+import type { Broker } from '../metadata/broker.ts'
+
 /** What a broker tells of itself with its heartbeats, besides that it lives. */
 export type BrokerHealth = Readonly<Record<string, unknown>>
 
@@ -18,6 +20,12 @@ export class BrokerReports {
 
   of(brokerId: number): BrokerReport | null {
     return this.#last.get(brokerId) ?? null
+  }
+
+  /** What it last said that it has, on top of what it registered with. */
+  resourcesOf({ brokerId, resources }: Pick<Broker, 'brokerId' | 'resources'>): Broker['resources'] {
+    const reported = this.#last.get(brokerId)?.resources
+    return reported === undefined ? resources : { ...resources, ...reported }
   }
 
   forget(brokerId: number): void {

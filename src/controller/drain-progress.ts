@@ -3,7 +3,7 @@ import type { Image, TopicPartition } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import { membersOf } from '../metadata/replication.ts'
 import { planDecommission } from './placement/decommission.ts'
-import { placementView } from './placement/image-view.ts'
+import { asRegistered, placementView, type ResourcesOf } from './placement/image-view.ts'
 import { progressOf } from './replica-moves.ts'
 
 export type DrainProgress = {
@@ -20,13 +20,16 @@ export type DrainProgress = {
 
 const NAMED_MAX = 100
 
-/** How far a drain or decommission is, from the image alone: every node gives the same answer. */
-export function drainProgress(image: Image, broker: Broker): DrainProgress {
+/**
+ * How far a drain or decommission is: of the image, so that every node gives the same answer, but for who has no room. That
+ * brokers tell the controller alone.
+ */
+export function drainProgress(image: Image, broker: Broker, resourcesOf = asRegistered): DrainProgress {
   const { brokerId, status, drain } = broker
   const held = image.partitionsWithReplicaOn(brokerId)
   const led = held.filter(({ partition }) => partition.leader === brokerId)
   const waiting = drain?.mode === 'DECOMMISSION' ? held : led
-  const obstacles = drain?.mode === 'DECOMMISSION' ? obstaclesOf(image, brokerId) : null
+  const obstacles = drain?.mode === 'DECOMMISSION' ? obstaclesOf(image, brokerId, resourcesOf) : null
   const why = (place: TopicPartition): string =>
     obstacles === null ? whyLed(image, brokerId, place.partition) : whyHeld(image, place, obstacles)
   const leaders = { atStart: drain?.leaders ?? led.length, left: led.length }
@@ -63,8 +66,8 @@ function whyLed(image: Image, brokerId: number, { replicas, isr }: Partition): s
 type Obstacles = ReadonlyMap<string, string>
 
 /** Why replicas of the broker cannot be moved, by partition. */
-function obstaclesOf(image: Image, brokerId: number): Obstacles {
-  const { stuck } = planDecommission(placementView(image), brokerId, NAMED_MAX)
+function obstaclesOf(image: Image, brokerId: number, resourcesOf: ResourcesOf): Obstacles {
+  const { stuck } = planDecommission(placementView(image, resourcesOf), brokerId, NAMED_MAX)
   return new Map(stuck.map(({ topic, partition, obstacle }) => [`${topic}-${partition}`, obstacle.text]))
 }
 

@@ -1,7 +1,7 @@
 import { DmqError } from '../base/errors.ts'
 import type { Random } from '../io/random.ts'
 import { PARTITIONS_PER_REQUEST_MAX } from '../metadata/commands/create-topic.ts'
-import { brokerLoads } from './placement/image-view.ts'
+import { brokerLoads, type ResourcesOf } from './placement/image-view.ts'
 import { placePartitions } from './placement/place-partitions.ts'
 import type { Intent, Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
@@ -20,7 +20,12 @@ export type PartitionsRequest = {
   readonly assignments?: readonly (readonly number[])[]
 }
 
-type Parts = { readonly proposer: Proposer; readonly replica: Replica; readonly random: Random }
+type Parts = {
+  readonly proposer: Proposer
+  readonly replica: Replica
+  readonly random: Random
+  readonly resourcesOf: ResourcesOf
+}
 
 /** Topics come, change and go. */
 export class Topics {
@@ -98,6 +103,6 @@ export class Topics {
   #place(partitions: number, replicationFactor: number): number[][] {
     const { image } = this.#parts.replica
     const request = { partitions, replicationFactor, seed: image.partitionCount }
-    return placePartitions({ brokers: brokerLoads(image) }, request)
+    return placePartitions({ brokers: brokerLoads(image, this.#parts.resourcesOf) }, request)
   }
 }

@@ -4,14 +4,17 @@ import type { Partition } from '../../metadata/partition-table.ts'
 import { drainProgress } from '../drain-progress.ts'
 import type { History } from '../history/history.ts'
 import { count } from '../history/sentence.ts'
+import { asRegistered, type ResourcesOf } from '../placement/image-view.ts'
 import { awayFinding } from './away.ts'
 import { caseOf, isEligible, isInSync } from './case.ts'
 import { type Finding, finding } from './finding.ts'
 import { statusEntry } from './past.ts'
 import { whyNotInSync } from './replica.ts'
 
-/** What only the controller knows of a broker; left out elsewhere. */
 export type Lateness = { readonly heardAgeMs: number | null; readonly isUnreachable: boolean }
+
+/** What only the controller knows of brokers; left out elsewhere. */
+export type Known = { readonly lateness?: Lateness | null; readonly resourcesOf?: ResourcesOf }
 
 const NAMED_MAX = 20
 
@@ -20,13 +23,13 @@ export function explainBroker(
   image: Image,
   history: History,
   broker: Broker,
-  lateness: Lateness | null = null,
+  { lateness = null, resourcesOf = asRegistered }: Known = {},
 ): Finding[] {
   const held = heldBy(image, broker.brokerId)
   const findings = [
     ...statusOf(image, history, broker),
     ...(lateness === null ? [] : lateFindings(broker, lateness)),
-    ...drainFindings(image, broker),
+    ...drainFindings(image, broker, resourcesOf),
     ...withoutLeader(broker, held),
     ...notInSync(image, history, broker, held),
     ...preferredElsewhere(image, broker, held),
@@ -96,10 +99,10 @@ function lateFindings({ brokerId }: Broker, { isUnreachable, heardAgeMs }: Laten
   return [finding('BROKER_LATE', what)]
 }
 
-function drainFindings(image: Image, broker: Broker): Finding[] {
+function drainFindings(image: Image, broker: Broker, resourcesOf: ResourcesOf): Finding[] {
   const { brokerId, drain } = broker
   if (drain === null) return []
-  const { left, done, leaders, replicas } = drainProgress(image, broker)
+  const { left, done, leaders, replicas } = drainProgress(image, broker, resourcesOf)
   const { since } = drain
   const decommission = drain.mode === 'DECOMMISSION'
   const verb = decommission ? 'decommissioned' : 'drained'

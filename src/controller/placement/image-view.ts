@@ -1,15 +1,25 @@
+import type { Broker } from '../../metadata/broker.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { BrokerLoad, PlacementView } from './view.ts'
 import { unavailabilityOf, weightsOf } from './weights.ts'
 
+/**
+ * What a broker has, by what is known of it now. The image knows what it registered with; the controller, who alone decides where
+ * replicas are to lie, knows from heartbeats what has become of that. What is decided is in the command, so nodes that know less
+ * apply it alike.
+ */
+export type ResourcesOf = (broker: Broker) => Broker['resources']
+
+export const asRegistered: ResourcesOf = ({ resources }) => resources
+
 /** A copy of what the decisions need; a few milliseconds for a million partitions. */
-export function placementView(image: Image): PlacementView {
+export function placementView(image: Image, resourcesOf = asRegistered): PlacementView {
   const targets = new Map<number, readonly number[]>()
   for (const { topic, partition } of image.reassignments())
     targets.set(topic.rows[partition.id]!, partition.reassignment!.target)
   const held = image.captureReplicas()
   return {
-    brokers: brokerLoads(image),
+    brokers: brokerLoads(image, resourcesOf),
     topics: image.topicNames.map(name => image.topic(name)!),
     replicas: row => targets.get(row) ?? held.at(row),
     held: held.at,
@@ -19,8 +29,8 @@ export function placementView(image: Image): PlacementView {
 }
 
 /** The brokers alone, which is all that new partitions need. It costs with the different replica lists, not with partitions. */
-export function brokerLoads(image: Image): BrokerLoad[] {
-  const brokers = image.brokers()
+export function brokerLoads(image: Image, resourcesOf = asRegistered): BrokerLoad[] {
+  const brokers = image.brokers().map(broker => ({ ...broker, resources: resourcesOf(broker) }))
   const weights = weightsOf(brokers)
   const counts = countsOf(image)
   return brokers.map((broker, i) => ({
@@ -31,6 +41,13 @@ export function brokerLoads(image: Image): BrokerLoad[] {
     leaders: counts.get(broker.brokerId)?.leaders ?? 0,
     unavailable: unavailabilityOf(broker),
   }))
+}
+
+/** What of brokers decides where replicas may lie, and is not in the image: equal where the same would be decided. */
+export function standing(image: Image, resourcesOf: ResourcesOf): string {
+  const brokers = image.brokers().map(broker => ({ ...broker, resources: resourcesOf(broker) }))
+  const weights = weightsOf(brokers)
+  return brokers.map((broker, i) => `${broker.brokerId} ${weights[i]} ${unavailabilityOf(broker)}`).join()
 }
 
 type Counts = { replicas: number; leaders: number }

@@ -5,6 +5,8 @@ import type { Unavailable } from './view.ts'
 const WEIGHT_NAMES = ['weight', 'diskBytesTotal']
 /** Below this share of free disk a broker gets no new replicas. */
 const FREE_SHARE_MIN = 0.05
+/** More than this is room enough, however large the disk. */
+const FREE_BYTES_ENOUGH = 5 * 2 ** 30
 
 /**
  * How much each broker is to hold, the average being 1. A broker that reports nothing, or nothing sensible, counts as
@@ -34,5 +36,6 @@ export function unavailabilityOf({
   if (status !== 'ONLINE') return status
   if (drain !== null) return 'DRAINING'
   const { diskBytesFree: free, diskBytesTotal: total } = resources
-  return free !== undefined && free <= FREE_SHARE_MIN * (total ?? 0) ? 'DISK_FULL' : null
+  if (free === undefined) return null
+  return free <= Math.min(FREE_SHARE_MIN * (total ?? 0), FREE_BYTES_ENOUGH) ? 'DISK_FULL' : null
 }

@@ -32,5 +32,9 @@ test('brokers that are not ONLINE, drain or are out of disk get no new replicas'
   assert.equal(of({ resources: { diskBytesFree: 0 } }), 'DISK_FULL')
   assert.equal(of({ resources: { diskBytesFree: 5, diskBytesTotal: 100 } }), 'DISK_FULL')
   assert.equal(of({ resources: { diskBytesFree: 6, diskBytesTotal: 100 } }), null)
+  // A large disk that is nearly full may still have room for a lot.
+  const [enough, total] = [5 * 2 ** 30, 2 ** 42]
+  assert.equal(of({ resources: { diskBytesFree: enough, diskBytesTotal: total } }), 'DISK_FULL')
+  assert.equal(of({ resources: { diskBytesFree: enough + 1, diskBytesTotal: total } }), null)
   assert.equal(of({ resources: { diskBytesTotal: 100 } }), null)
 })
