@@ -13,6 +13,7 @@ import { deleteTopic } from './metadata/delete-topic.ts'
 import { drain } from './metadata/drain.ts'
 import { elections } from './metadata/elections.ts'
 import { explain } from './metadata/explain.ts'
+import { features } from './metadata/features.ts'
 import { heartbeat } from './metadata/heartbeat.ts'
 import { history } from './metadata/history.ts'
 import { isrStatusBatch } from './metadata/isr-status-batch.ts'
@@ -57,6 +58,7 @@ const METADATA = [
   elections,
   reassignments,
   rebalance,
+  features,
   heartbeat,
   storageControllerHeartbeat,
   isrStatusBatch,

@@ -38,6 +38,8 @@ export const ERRORS = {
   NO_REASSIGNMENT_IN_PROGRESS: row(409, 85, false, 'The replicas of the partition are not being moved.'),
   PREFERRED_LEADER_NOT_AVAILABLE: row(409, 80, true, 'The preferred leader cannot lead now.'),
   ELIGIBLE_LEADERS_NOT_AVAILABLE: row(409, 83, true, 'No replica can lead.'),
+  ELECTION_NOT_NEEDED: row(409, 84, false, 'The partition is led as it was asked for already.'),
+  FEATURE_UPDATE_FAILED: row(409, 91, true, 'The level of a feature cannot be in force, or not now.'),
   BROKER_HAS_REPLICAS: row(409, -1, false, 'The broker still holds replicas.'),
   NOT_ENOUGH_BROKERS: row(409, 38, true, 'Too few live brokers for this placement.'),
   LEADER_NOT_AVAILABLE: row(409, 5, true, 'The partition has no leader now.'),

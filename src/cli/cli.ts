@@ -3,6 +3,7 @@ import type { ClusterKey } from '../io/cluster-key.ts'
 import { broker } from './commands/broker.ts'
 import { cluster } from './commands/cluster.ts'
 import { explain } from './commands/explain.ts'
+import { features } from './commands/features.ts'
 import { history } from './commands/history.ts'
 import { leader } from './commands/leader.ts'
 import { plan } from './commands/plan.ts'
@@ -21,6 +22,7 @@ export function addClusterCommands(
   leader(program)
   reassign(program)
   rebalance(program)
+  features(program)
   cluster(program)
   quorum(program, readKey)
   history(program)

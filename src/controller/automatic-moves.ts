@@ -1,13 +1,15 @@
 import type { Clock, Timer } from '../io/clock.ts'
 import type { Broker } from '../metadata/broker.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
+import { REBALANCE_IS_KEPT } from '../metadata/features.ts'
 import type { Image } from '../metadata/image.ts'
 import { removingReplicas } from '../metadata/reassignment.ts'
 import type { ReassignmentCause } from '../metadata/replication.ts'
 import { planDecommission } from './placement/decommission.ts'
-import { placementView } from './placement/image-view.ts'
+import { placementView, type ResourcesOf, standing } from './placement/image-view.ts'
 import { type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
-import { ownWrite, type Proposer } from './proposer.ts'
+import type { PlacementView } from './placement/view.ts'
+import { ownWrite, type Proposer, type Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
 export type AutomaticMoveOptions = {
@@ -17,7 +19,12 @@ export type AutomaticMoveOptions = {
   readonly movesMax: number
 }
 
-type Parts = { readonly proposer: Proposer; readonly replica: Replica; readonly clock: Clock }
+type Parts = {
+  readonly proposer: Proposer
+  readonly replica: Replica
+  readonly clock: Clock
+  readonly resourcesOf: ResourcesOf
+}
 type Leaving = { readonly brokerId: number; readonly cause: 'RECOVERY' | 'DECOMMISSION' }
 type Planned = { readonly cause: ReassignmentCause; readonly changes: readonly ReplicasChange[] }
 
@@ -26,12 +33,14 @@ const TICK_MS = 1_000
 /**
  * Moves that the controller makes by itself, a few at a time: replicas of brokers that stay away are rebuilt elsewhere (and
  * the move is given up when they return in time), brokers that are decommissioned give theirs away, and a rebalance that
- * was asked for goes on until the load is even. What is under way is in the image, so a new controller goes on with it.
+ * was asked for goes on until the load is even. What is under way is in the image, so a new controller goes on with it; from
+ * level 2 of `metadata.version` on that holds for a rebalance as a whole, before only for the moves that were begun.
  */
 export class AutomaticMoves {
   readonly #options: AutomaticMoveOptions
   readonly #parts: Parts
-  #rebalancing = false
+  /** Where the image cannot keep it. */
+  #rebalancingSince: number | null = null
   /** Nothing was to be done for these reasons at this version. */
   #idle = ''
   #timer: Timer
@@ -49,13 +58,36 @@ export class AutomaticMoves {
   }
 
   /** Begins to even out the load, and goes on until it is, or this node is the controller no longer. */
-  rebalance(): void {
-    this.#rebalancing = true
+  async rebalance(write: Write): Promise<void> {
+    await this.#wantRebalance(true, write)
     this.#idle = ''
   }
 
+  /** Moves that were begun go on; no others follow. */
+  async stopRebalance(write: Write): Promise<void> {
+    await this.#wantRebalance(false, write)
+  }
+
+  async #wantRebalance(wanted: boolean, write: Write): Promise<void> {
+    if (this.rebalanceIsKept)
+      await this.#parts.proposer.submit(write, () => ({ type: 'RebalanceCommand', wanted }))
+    // One that began before the level was raised ends as well.
+    if (!wanted) this.#rebalancingSince = null
+    else if (!this.rebalanceIsKept) this.#rebalancingSince ??= this.#parts.clock.epoch()
+  }
+
+  /** It would outlive this controller. */
+  get rebalanceIsKept(): boolean {
+    return this.#parts.replica.image.cluster.features['metadata.version']! >= REBALANCE_IS_KEPT
+  }
+
+  /** Epoch milliseconds; null: none is under way. */
+  get rebalancingSince(): number | null {
+    return this.#parts.replica.image.cluster.rebalance?.since ?? this.#rebalancingSince
+  }
+
   get isRebalancing(): boolean {
-    return this.#rebalancing
+    return this.rebalancingSince !== null
   }
 
   async #tick(): Promise<void> {
@@ -88,8 +120,10 @@ export class AutomaticMoves {
   async #moveOn(): Promise<void> {
     const { image } = this.#parts.replica
     const leaving = this.#leavingBrokers()
-    if (leaving.length === 0 && !this.#rebalancing) return
-    const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${this.#rebalancing}`
+    if (leaving.length === 0 && !this.isRebalancing) return
+    // A disk that has room again is no new version.
+    const brokers = standing(image, this.#parts.resourcesOf)
+    const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${this.isRebalancing} ${brokers}`
     const free = this.#options.movesMax - image.reassignments().length
     if (reasons === this.#idle || free <= 0) return
     const planned = await this.#plan(leaving, free)
@@ -123,20 +157,24 @@ export class AutomaticMoves {
   }
 
   async #plan(leaving: readonly Leaving[], free: number): Promise<Planned | null> {
-    const view = placementView(this.#parts.replica.image)
+    const view = this.#view()
     for (const { brokerId, cause } of leaving) {
       const { moves } = planDecommission(view, brokerId, free)
       if (moves.length > 0) return { cause, changes: moves.map(changeOf) }
     }
-    if (!this.#rebalancing) return null
+    if (!this.isRebalancing) return null
     const { moves, complete } = await this.planRebalance(free)
-    if (complete && moves.length === 0) this.#rebalancing = false
+    if (complete && moves.length === 0) await this.stopRebalance(ownWrite('rebalance'))
     return moves.length === 0 ? null : { cause: 'REBALANCE', changes: moves.map(changeOf) }
+  }
+
+  #view(): PlacementView {
+    return placementView(this.#parts.replica.image, this.#parts.resourcesOf)
   }
 
   /** Everything else goes on while it is made: a large cluster takes longer than one turn of the loop may. */
   async planRebalance(movesMax: number): Promise<RebalancePlan> {
-    const steps = rebalanceSteps(placementView(this.#parts.replica.image), { movesMax })
+    const steps = rebalanceSteps(this.#view(), { movesMax })
     for (;;) {
       const step = steps.next()
       if (step.done === true) return step.value

@@ -32,6 +32,8 @@ type Parts = {
   readonly events: ControllerEvents
   /** The version that a broker has acknowledged; 0: none. */
   readonly pushedVersion: (brokerId: number) => number
+  /** Heartbeats of a broker begin to be late. */
+  readonly becameLate: (brokerId: number) => void
 }
 
 const CHECK_INTERVAL_MS = 200
@@ -48,6 +50,7 @@ export class BrokerLifecycle {
   readonly #losses: LossWatch
   /** Brokers whose OFFLINE is proposed and not yet decided. */
   readonly #fencing = new Set<number>()
+  #late = new Set<number>()
   /** Controlled shutdowns: the version that all others must have before the broker may stop, and since when it waits. */
   readonly #shutdowns = new Map<
     number,
@@ -232,6 +235,18 @@ export class BrokerLifecycle {
     return isActiveStatus(status) && silentMs !== null && silentMs > this.#sessionTimeoutMs / 2
   }
 
+  /** Those of which that holds now. */
+  unreachable(): number[] {
+    const brokers = this.#parts.replica.image.brokers().filter(broker => this.isUnreachable(broker))
+    return brokers.map(({ brokerId }) => brokerId)
+  }
+
+  #tellLate(): void {
+    const late = new Set(this.unreachable())
+    for (const brokerId of late.difference(this.#late)) this.#parts.becameLate(brokerId)
+    this.#late = late
+  }
+
   // Fencing.
 
   #checkSessions(): void {
@@ -245,6 +260,7 @@ export class BrokerLifecycle {
         'session timeout',
       )
     }
+    this.#tellLate()
     this.#timer = this.#parts.clock.timer(CHECK_INTERVAL_MS, () => this.#checkSessions())
   }
 

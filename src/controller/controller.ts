@@ -11,7 +11,9 @@ import type { ControllerEvents } from './events.ts'
 import { HeartbeatTally } from './heartbeat-tally.ts'
 import { InSyncReplicas } from './in-sync-replicas.ts'
 import { LeaderElections } from './leader-elections.ts'
+import { LinkWatch } from './link-watch.ts'
 import { MetadataReports } from './metadata-reports.ts'
+import type { ResourcesOf } from './placement/image-view.ts'
 import { Proposer } from './proposer.ts'
 import { Publisher } from './publisher.ts'
 import type { Replica } from './replica.ts'
@@ -51,6 +53,7 @@ export type Reign = {
   readonly moves: ReplicaMoves
   readonly automaticMoves: AutomaticMoves
   readonly publisher: Publisher
+  readonly linkWatch: LinkWatch
   readonly reports: MetadataReports
 }
 
@@ -93,6 +96,7 @@ export class Controller {
     reign.brokers.end()
     reign.elections.end()
     reign.automaticMoves.end()
+    reign.linkWatch.end()
     reign.publisher.stop()
   }
 
@@ -101,6 +105,10 @@ export class Controller {
     if (this.#reign === null) throw new DmqError('NOT_CONTROLLER', 'this node is not the controller')
     return this.#reign
   }
+
+  /** What a broker has, as far as this node knows: brokers tell the controller alone. */
+  readonly resourcesOf: ResourcesOf = broker =>
+    this.#reign?.brokers.reports.resourcesOf(broker) ?? broker.resources
 
   /** Null while another node is the controller: what only the controller knows is not known here. */
   get reignOrNull(): Reign | null {
@@ -113,19 +121,27 @@ export class Controller {
     const parts = { ...this.#parts, proposer }
     const publisher = new Publisher(this.#identity(term), { ...this.#parts, tally: this.pushTally })
     const pushedVersion = (brokerId: number): number => publisher.versionOf(brokerId)
-    const brokers = new BrokerLifecycle(sessionTimeoutMs, { ...parts, pushedVersion })
+    const brokers = new BrokerLifecycle(sessionTimeoutMs, {
+      ...parts,
+      pushedVersion,
+      becameLate: () => {
+        this.heartbeats.late += 1
+      },
+    })
     publisher.publish()
+    const placing = { ...parts, resourcesOf: this.resourcesOf }
     return {
       term,
       proposer,
       brokers,
       publisher,
+      linkWatch: new LinkWatch(sessionTimeoutMs, parts),
       reports: new MetadataReports(parts),
-      topics: new Topics(parts),
+      topics: new Topics(placing),
       isrs: new InSyncReplicas({ ...parts, brokers }),
       elections: new LeaderElections(leaderBalanceDelayMs, parts),
-      moves: new ReplicaMoves(parts),
-      automaticMoves: new AutomaticMoves(this.#options.moves, parts),
+      moves: new ReplicaMoves(placing),
+      automaticMoves: new AutomaticMoves(this.#options.moves, placing),
     }
   }
 

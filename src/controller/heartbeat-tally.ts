@@ -6,6 +6,9 @@ export const ACCEPTED = 'ACCEPTED'
 export class HeartbeatTally {
   readonly #counts = new Map<string, number>([[ACCEPTED, 0]])
 
+  /** How often heartbeats of a broker that is not fenced began to be late. */
+  late = 0
+
   /** Counts what comes of one, and passes it on. */
   async of<T>(handle: () => Promise<T>): Promise<T> {
     try {

@@ -48,7 +48,11 @@ export class LeaderElections {
     const named = partitions ?? this.#all(electionType)
     const command = { type: 'ElectLeadersCommand', electionType, partitions: named } as const
     const { results = [] } = await this.#parts.proposer.submit(write, () => command)
-    return named.map((name, i) => ({ ...name, rejection: results[i] ?? null }))
+    const all = named.map((name, i) => ({ ...name, rejection: results[i] ?? null }))
+    // Nobody asked for those in particular: that one is led meanwhile is no news.
+    return partitions === null
+      ? all.filter(({ rejection }) => rejection?.rejected !== 'ELECTION_NOT_NEEDED')
+      : all
   }
 
   #all(electionType: ElectionType): TopicPartitionName[] {

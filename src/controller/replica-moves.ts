@@ -5,12 +5,12 @@ import type { Image, TopicPartition } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import { removingReplicas } from '../metadata/reassignment.ts'
 import { bitOf, membersOf } from '../metadata/replication.ts'
-import { brokerLoads } from './placement/image-view.ts'
+import { brokerLoads, type ResourcesOf } from './placement/image-view.ts'
 import { withReplicationFactor } from './placement/replication-factor.ts'
 import type { Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
-type Parts = { readonly proposer: Proposer; readonly replica: Replica }
+type Parts = { readonly proposer: Proposer; readonly replica: Replica; readonly resourcesOf: ResourcesOf }
 
 /** How far the move of one partition is. */
 export type MoveProgress = {
@@ -26,6 +26,9 @@ export type MoveProgress = {
   readonly waitsFor: readonly string[]
 }
 
+/** Why it was not done, if so; `unchanged`: there was nothing to do. */
+export type AlterResult = { readonly rejection: Rejection | null; readonly unchanged: boolean }
+
 /** Replicas that an operator moves, and how far all moves are. */
 export class ReplicaMoves {
   readonly #parts: Parts
@@ -34,11 +37,12 @@ export class ReplicaMoves {
     this.#parts = parts
   }
 
-  /** Begins moves; `replicas` null cancels one. A result for each: null, or why not. */
-  async alter(changes: readonly ReplicasChange[], write: Write): Promise<readonly (Rejection | null)[]> {
+  /** Begins moves; `replicas` null cancels one. A result for each. */
+  async alter(changes: readonly ReplicasChange[], write: Write): Promise<readonly AlterResult[]> {
     const command = { type: 'AlterReplicasCommand', cause: 'MANUAL', changes } as const
-    const { results = [] } = await this.#parts.proposer.submit(write, () => command)
-    return results
+    const { results = [], unchanged = [] } = await this.#parts.proposer.submit(write, () => command)
+    const idle = new Set(unchanged)
+    return changes.map((_, i) => ({ rejection: results[i] ?? null, unchanged: idle.has(i) }))
   }
 
   /** Every partition of a topic gets more replicas, or fewer; all of them or none. */
@@ -58,7 +62,11 @@ export class ReplicaMoves {
     const partitions = image.partitionsOf(topic)
     const moving = partitions.find(({ reassignment }) => reassignment?.cause === 'MANUAL')
     if (moving !== undefined) throw beingMoved(topicName, moving)
-    const lists = withReplicationFactor({ brokers: brokerLoads(image) }, partitions, replicationFactor)
+    const lists = withReplicationFactor(
+      { brokers: brokerLoads(image, this.#parts.resourcesOf) },
+      partitions,
+      replicationFactor,
+    )
     return lists.map((replicas, partition) => ({ topic: topicName, partition, replicas }))
   }
 }

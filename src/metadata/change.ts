@@ -1,12 +1,14 @@
 import { unreachable } from '../base/assert.ts'
 import type { Broker } from './broker.ts'
 import type { ChangedRows } from './changed-rows.ts'
+import type { ClusterRow } from './cluster-row.ts'
 import type { WritableImage } from './image.ts'
 import type { Partition } from './partition-table.ts'
 import type { Topic } from './topic.ts'
 
 /** What applying a command does to one row of the image: the unit of deltas, history and mirrors. */
 export type Change =
+  | { kind: 'clusterSet'; cluster: ClusterRow }
   | { kind: 'brokerSet'; broker: Broker }
   | { kind: 'brokerRemoved'; brokerId: number }
   | { kind: 'topicAdded'; topic: Omit<Topic, 'rows'>; partitions: readonly Partition[] }
@@ -19,6 +21,8 @@ export type Change =
 
 export function write(image: WritableImage, change: Change): void {
   switch (change.kind) {
+    case 'clusterSet':
+      return image.putCluster(change.cluster)
     case 'brokerSet':
       return image.putBroker(change.broker)
     case 'brokerRemoved':

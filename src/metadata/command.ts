@@ -6,12 +6,15 @@ import * as deleteTopic from './commands/delete-topic.ts'
 import * as drainBroker from './commands/drain-broker.ts'
 import * as electLeaders from './commands/elect-leaders.ts'
 import * as noteRejection from './commands/note-rejection.ts'
+import * as rebalance from './commands/rebalance.ts'
 import * as registerBroker from './commands/register-broker.ts'
 import * as unregisterBroker from './commands/unregister-broker.ts'
 import * as updateBrokerStatus from './commands/update-broker-status.ts'
+import * as updateFeatures from './commands/update-features.ts'
 import * as updateISR from './commands/update-isr.ts'
 import * as updateTopicConfig from './commands/update-topic-config.ts'
 import type { Decision, Moment } from './decision.ts'
+import { supportsAll } from './features.ts'
 import type { Idempotency } from './idempotency.ts'
 import type { Image } from './image.ts'
 
@@ -27,9 +30,11 @@ export type Command = (
   | drainBroker.DrainBrokerCommand
   | electLeaders.ElectLeadersCommand
   | noteRejection.NoteRejectionCommand
+  | rebalance.RebalanceCommand
   | registerBroker.RegisterBrokerCommand
   | unregisterBroker.UnregisterBrokerCommand
   | updateBrokerStatus.UpdateBrokerStatusCommand
+  | updateFeatures.UpdateFeaturesCommand
   | updateISR.UpdateISRCommand
   | updateTopicConfig.UpdateTopicConfigCommand
 ) & {
@@ -48,9 +53,11 @@ export const COMMAND_TYPES: readonly CommandType[] = [
   'DrainBrokerCommand',
   'ElectLeadersCommand',
   'NoteRejectionCommand',
+  'RebalanceCommand',
   'RegisterBrokerCommand',
   'UnregisterBrokerCommand',
   'UpdateBrokerStatusCommand',
+  'UpdateFeaturesCommand',
   'UpdateISRCommand',
   'UpdateTopicConfigCommand',
 ]
@@ -71,12 +78,16 @@ export function decide(image: Image, command: Command, moment: Moment): Decision
       return electLeaders.decide(image, command, moment)
     case 'NoteRejectionCommand':
       return noteRejection.decide(command)
+    case 'RebalanceCommand':
+      return rebalance.decide(image, command, moment)
     case 'RegisterBrokerCommand':
       return registerBroker.decide(image, command, moment)
     case 'UnregisterBrokerCommand':
       return unregisterBroker.decide(image, command, moment)
     case 'UpdateBrokerStatusCommand':
       return updateBrokerStatus.decide(image, command, moment)
+    case 'UpdateFeaturesCommand':
+      return updateFeatures.decide(image, command)
     case 'UpdateISRCommand':
       return updateISR.decide(image, command, moment)
     case 'UpdateTopicConfigCommand':
@@ -91,8 +102,9 @@ export function encodeCommand({ type: _type, ...body }: Command): string {
   return JSON.stringify(body)
 }
 
-/** Null for a type that this release does not know. Throws on a body that is not JSON. */
+/** Null for a type, or a level of a feature, that this release does not know. Throws on a body that is not JSON. */
 export function decodeCommand(type: string, data: string): Command | null {
   if (!(COMMAND_TYPES as readonly string[]).includes(type)) return null
-  return { ...(JSON.parse(data) as object), type } as Command
+  const command = { ...(JSON.parse(data) as object), type } as Command
+  return command.type === 'UpdateFeaturesCommand' && !supportsAll(command.levels) ? null : command
 }

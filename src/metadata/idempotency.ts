@@ -11,6 +11,7 @@ export type FirstResult = {
   readonly time: number
   readonly rejection?: Rejection
   readonly results?: readonly (Rejection | null)[]
+  readonly unchanged?: readonly number[]
 }
 
 /** A result is kept for so long, in the time of the commands, if there is room. */
@@ -75,7 +76,11 @@ export function replay(first: FirstResult, { key, request }: Idempotency): Decis
     const text = `Idempotency-Key ${JSON.stringify(key)} came before with another request; use a new key for a new request`
     return reject('IDEMPOTENCY_KEY_REUSED', text)
   }
-  const { version, rejection, results } = first
+  const { version, rejection, results, unchanged } = first
   if (rejection !== undefined) return { ...rejection, replayed: version }
-  return { changes: [], replayed: version, ...(results === undefined ? {} : { results }) }
+  const parts = {
+    ...(results === undefined ? {} : { results }),
+    ...(unchanged === undefined ? {} : { unchanged }),
+  }
+  return { changes: [], replayed: version, ...parts }
 }

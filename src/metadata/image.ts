@@ -2,6 +2,7 @@ import { assert, present } from '../base/assert.ts'
 import { type Broker, isActiveStatus } from './broker.ts'
 import { canonical } from './canonical.ts'
 import type { ChangedRows } from './changed-rows.ts'
+import { type ClusterRow, clusterRowOf, FIRST_CLUSTER, isFirst } from './cluster-row.ts'
 import type { Departure } from './departure.ts'
 import type { PartitionPage } from './partition-page.ts'
 import {
@@ -19,6 +20,7 @@ import { collisionKey, type Topic } from './topic.ts'
 
 /** What applying commands may call; everybody else sees an {@link Image}. */
 export type WritableImage = {
+  putCluster(cluster: ClusterRow): void
   putBroker(broker: Broker): void
   removeBroker(brokerId: number): void
   addTopic(topic: Omit<Topic, 'rows'>, partitions: readonly Partition[]): void
@@ -37,6 +39,7 @@ export type WritableImage = {
  * and partitions; names in `topicNames` are sorted.
  */
 export class Image implements WritableImage {
+  #cluster = FIRST_CLUSTER
   readonly #brokers = new Map<number, Broker>()
   readonly #topics = new Map<string, Topic>()
   readonly #topicsById = new Map<string, Topic>()
@@ -64,6 +67,10 @@ export class Image implements WritableImage {
 
   get partitionCount(): number {
     return this.#partitions.count
+  }
+
+  get cluster(): ClusterRow {
+    return this.#cluster
   }
 
   broker(brokerId: number): Broker | undefined {
@@ -199,6 +206,12 @@ export class Image implements WritableImage {
 
   // Writing.
 
+  putCluster(cluster: ClusterRow): void {
+    if (!isFirst(this.#cluster)) this.#hash.subtract(hashCluster(this.#cluster))
+    this.#cluster = clusterRowOf(cluster)
+    if (!isFirst(this.#cluster)) this.#hash.add(hashCluster(this.#cluster))
+  }
+
   putBroker(broker: Broker): void {
     const before = this.#brokers.get(broker.brokerId)
     if (before !== undefined) this.#hash.subtract(hashBroker(before))
@@ -272,6 +285,7 @@ export class Image implements WritableImage {
       version: this.#version,
       time: this.#time,
       stateHash: this.stateHash,
+      ...(isFirst(this.#cluster) ? {} : { cluster: this.#cluster }),
       brokers: [...this.#brokers.values()],
       topics: [...this.#topics.values()],
       names: this.#names.all(),
@@ -284,7 +298,8 @@ export class Image implements WritableImage {
   }
 
   /** Begins to fill this image, which is empty, with a captured one. */
-  load({ version, time, brokers, table }: LoadedHead): void {
+  load({ version, time, cluster, brokers, table }: LoadedHead): void {
+    if (cluster !== undefined) this.putCluster(cluster)
     for (const broker of brokers) this.putBroker(broker)
     this.#partitions.load(table)
     this.#version = version
@@ -328,14 +343,20 @@ export type CapturedImage = {
   readonly version: number
   readonly time: number
   readonly stateHash: string
+  /** Left out while nobody has changed it: releases from before there were levels can read it then. */
+  readonly cluster?: ClusterRow
   readonly brokers: readonly Broker[]
   readonly topics: readonly Topic[]
   readonly names: readonly string[]
   readonly table: CapturedTable
 }
 
-export type LoadedHead = Pick<CapturedImage, 'version' | 'time' | 'brokers'> & {
+export type LoadedHead = Pick<CapturedImage, 'version' | 'time' | 'cluster' | 'brokers'> & {
   readonly table: LoadedTable
+}
+
+function hashCluster(cluster: ClusterRow): RowHash {
+  return new RowHasher().text(canonical(cluster)).finish()
 }
 
 function hashBroker(broker: Broker): RowHash {

@@ -56,9 +56,10 @@ export function applyOnce(
   return applied
 }
 
-function kept(applied: Applied): Pick<FirstResult, 'rejection' | 'results'> {
+function kept(applied: Applied): Pick<FirstResult, 'rejection' | 'results' | 'unchanged'> {
   if ('rejected' in applied) return { rejection: applied }
-  return applied.results === undefined ? {} : { results: applied.results }
+  const { results, unchanged } = applied
+  return { ...(results === undefined ? {} : { results }), ...(unchanged === undefined ? {} : { unchanged }) }
 }
 
 /** What `command` would come to, without doing it. */

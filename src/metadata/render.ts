@@ -1,4 +1,6 @@
 import { type Broker, registrationOf } from './broker.ts'
+import type { ClusterRow } from './cluster-row.ts'
+import { supportsAll } from './features.ts'
 import type { Image } from './image.ts'
 import type { Partition } from './partition-table.ts'
 import { removingReplicas } from './reassignment.ts'
@@ -8,7 +10,7 @@ import type { Topic } from './topic.ts'
 /** The image as the REST contract shows it. Complete: `readImage` builds an equal image from it. */
 export type PartitionView = ReturnType<typeof renderPartition>
 export type TopicView = ReturnType<typeof renderTopic>
-export type ImageView = ReturnType<typeof renderImage>
+export type ImageView = Omit<ReturnType<typeof renderImage>, 'cluster'> & { readonly cluster?: ClusterRow }
 
 export function renderPartition(image: Image, partition: Partition) {
   const { id, leader, leaderEpoch, partitionEpoch, replicas, createdAt, modifiedAt, lastKnownLeader } =
@@ -61,6 +63,7 @@ export function renderImage(image: Image) {
     version: image.version,
     stateHash: image.stateHash,
     timestamp: image.time,
+    cluster: image.cluster,
     brokers: image.brokers(),
     topics: image.topicNames.map(name => renderTopic(image, image.topic(name)!)),
   }
@@ -68,6 +71,8 @@ export function renderImage(image: Image) {
 
 /** Builds `image`, which is empty, from a rendered one. The caller compares the state hashes. */
 export function readImage(image: Image, view: ImageView): void {
+  // A controller of an earlier release tells nothing of it.
+  if (view.cluster !== undefined) image.putCluster(checked(view.cluster))
   for (const broker of view.brokers) image.putBroker(brokerOf(broker))
   for (const topic of view.topics) {
     const { topicName: name, topicId: id, config, replicationFactor, createdAt, modifiedAt } = topic
@@ -75,6 +80,11 @@ export function readImage(image: Image, view: ImageView): void {
     image.addTopic({ name, id, config, replicationFactor, createdAt, modifiedAt }, partitions)
   }
   if (view.version > 0) image.advance(view.version, view.timestamp)
+}
+
+function checked(cluster: ClusterRow): ClusterRow {
+  if (supportsAll(cluster.features)) return cluster
+  throw new Error(`it is at levels ${JSON.stringify(cluster.features)}: upgrade this node`)
 }
 
 /** Fields in their one order, without what a newer release may have added. */

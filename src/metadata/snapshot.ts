@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { FEATURES, supportsAll } from './features.ts'
 import { type FirstResult, IdempotencyKeys } from './idempotency.ts'
 import { type CapturedImage, Image, type LoadedHead } from './image.ts'
 import { PAGE_ROWS, PartitionPage } from './partition-page.ts'
@@ -63,6 +64,7 @@ function* imagePieces({
   version,
   time,
   stateHash,
+  cluster,
   brokers,
   topics,
   names,
@@ -70,7 +72,7 @@ function* imagePieces({
 }: CapturedImage): Generator<Uint8Array> {
   const { pages, topicIds: _, ...head } = table
   const { rows } = head
-  yield json(HEAD, { format: FORMAT, version, time, stateHash, brokers, table: head })
+  yield json(HEAD, { format: FORMAT, version, time, stateHash, cluster, brokers, table: head })
   for (const [i, { page }] of pages.entries()) yield piece(PAGE, page.encode(rowsOfPage(rows, i)))
   for (const part of parts(topics, TOPICS_PER_PIECE)) yield json(TOPICS, part.map(packTopic))
   for (const part of parts(names, NAMES_PER_PIECE)) yield json(NAMES, part)
@@ -156,6 +158,11 @@ export class SnapshotReader {
       const text = `the snapshot holds metadata of format ${head.format}, this release reads format ${FORMAT}`
       throw new Error(`${text}. Start the release that wrote it.`)
     }
+    if (head.cluster !== undefined && !supportsAll(head.cluster.features))
+      throw new Error(
+        `the snapshot is at levels ${JSON.stringify(head.cluster.features)}, this release supports ${JSON.stringify(FEATURES)}. ` +
+          'Start the release that wrote it, or a later one.',
+      )
     this.#stateHash = head.stateHash
     this.#rows = head.table.rows
     this.image.load(head)

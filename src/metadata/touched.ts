@@ -32,7 +32,8 @@ export function touchedBy(image: Image, changes: readonly Change[]): Touched {
     if (change.kind === 'brokerSet') brokers.add(change.broker.brokerId)
     else if (change.kind === 'brokerRemoved') brokers.add(change.brokerId)
     else if (change.kind === 'partitionChanged') topics.add(image.topicById(change.partition.topicId)!.name)
-    else if (change.kind !== 'partitionsChanged') topics.add(change.topic.name)
+    else if (change.kind !== 'partitionsChanged' && change.kind !== 'clusterSet')
+      topics.add(change.topic.name)
   }
   for (const change of changes) {
     if (change.kind === 'partitionsChanged')

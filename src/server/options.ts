@@ -110,6 +110,13 @@ export const OPTIONS = {
     'password of that user; better given by environment or file than as a flag',
     { secret: true },
   ),
+  mirrorHistoryDays: spec(
+    'mirror.history-days',
+    'mirror-history-days',
+    'integer',
+    'rows of the history table of the mirror that are older are deleted; 0: never',
+    { min: 0, max: 36_500, default: 90 },
+  ),
   freeBytesMin: spec(
     'log.min-free-bytes',
     'min-free-bytes',
@@ -165,6 +172,13 @@ export const OPTIONS = {
     'integer',
     'pause between heartbeats of a storage node',
     { ...MS, min: 20, default: 1_000 },
+  ),
+  pairTimeoutMs: spec(
+    'storage.pair-timeout-ms',
+    'pair-timeout-ms',
+    'integer',
+    'a storage node whose paired metadata node fails for so long takes another one, until that one is back',
+    { ...MS, min: 200, default: 60_000 },
   ),
   leaderBalanceDelayMs: spec(
     'leader.balance-delay-ms',

@@ -7,6 +7,7 @@ import { FatalError, messageOf } from '../base/errors.ts'
 import { StorageNode } from '../broker/broker.ts'
 import type { BrokerEvents } from '../broker/events.ts'
 import { MetadataClient } from '../broker/metadata-client.ts'
+import { diskSpace } from '../io/disk-space.ts'
 import { HttpClient } from '../io/http-client.ts'
 import { nodeClock } from '../io/node-clock.ts'
 import { nodeDisk } from '../io/node-disk.ts'
@@ -57,7 +58,9 @@ export async function startStorageServer(options: Options): Promise<Server> {
       rack: self.rack,
       incarnationId: nodeRandom.uuid(),
       previousBrokerEpoch: cleanStop.takeEpoch(),
+      resources: () => diskSpace(folder),
       pairedMetadataServiceId: self.pairedId,
+      pairTimeoutMs: options.pairTimeoutMs!,
       heartbeatIntervalMs: options.heartbeatMs!,
       folder,
     },

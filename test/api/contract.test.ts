@@ -649,6 +649,7 @@ test('the full metadata has the version and the state hash that all nodes have',
   const { body } = await at(controller, 'GET', '/sync')
   assert.deepEqual(fieldsOf(body), [
     'brokers',
+    'cluster',
     'clusterId',
     'controllerTerm',
     'recoveryEpoch',
@@ -816,6 +817,85 @@ test('a partition and a broker are explained, on every node', async () => {
   }
 })
 
+test('elections and moves say of each partition what was done, that nothing had to be, or why not', async () => {
+  const answer = await write('POST', '/topics', {
+    topicName: fresh(),
+    assignments: [
+      [101, 102],
+      [101, 102],
+    ],
+  })
+  const { topicName: topic } = answer.body
+  const [here, nowhere] = [0, 9].map(partition => ({ topic, partition }))
+  const elected = await write('POST', '/elections', { type: 'PREFERRED', partitions: [here, nowhere] })
+  assert.deepEqual(
+    [elected.status, elected.body.results.map(({ error }: any) => error.code)],
+    [200, ['ELECTION_NOT_NEEDED', 'UNKNOWN_PARTITION']],
+  )
+  const moves = [
+    { ...here, replicas: [102, 101] },
+    { topic, partition: 1, replicas: [101, 102] },
+    { ...nowhere, replicas: [101] },
+  ]
+  const moved = await write('POST', '/reassignments', moves)
+  assert.deepEqual(
+    moved.body.results.map(({ outcome, error }: any) => outcome ?? error.code),
+    ['DONE', 'UNCHANGED', 'UNKNOWN_PARTITION'],
+  )
+  const led = await write('POST', '/elections', { type: 'PREFERRED', partitions: [here] })
+  assert.deepEqual([led.body.results[0].leader, led.body.results[0].error], [102, undefined])
+})
+
+test('features: any node tells levels; raising one is for the controller, and checked', async () => {
+  await settled(cluster.all)
+  const [range] = (await at(follower, 'GET', '/features')).body.features
+  assert.deepEqual(range, {
+    feature: 'metadata.version',
+    supported: { min: 1, max: 2 },
+    finalized: 1,
+  })
+  await unchanged(cluster.all, async () => {
+    const raise = (level: unknown, more: object = {}) =>
+      write('POST', '/features', { features: { 'metadata.version': level }, ...more })
+    assert.equal((await raise(2, { validateOnly: true })).status, 200)
+    assertError(await raise(3), 'FEATURE_UPDATE_FAILED')
+    assertError(await raise('2'), 'INVALID_REQUEST')
+    assertError(await raise(2, { force: true }), 'INVALID_REQUEST')
+    assertError(await write('POST', '/features', { features: { nothing: 1 } }), 'FEATURE_UPDATE_FAILED')
+    assertError(await write('POST', '/features', { features: {} }), 'INVALID_REQUEST')
+    const body = { features: { 'metadata.version': 2 } }
+    assertError(await at(follower, 'POST', '/features', body), 'NOT_CONTROLLER')
+  })
+})
+
+test('a storage node registers the size of its disk, and reports it', async () => {
+  const { body } = await at(controller, 'GET', '/brokers/101')
+  const { diskBytesTotal: total, diskBytesFree: free } = body.resources
+  assert.ok(total > 0 && free >= 0 && free <= total, JSON.stringify(body.resources))
+  const registered = (await at(follower, 'GET', '/brokers/101')).body.resources
+  assert.equal(registered.diskBytesTotal, total)
+})
+
+test('what a heartbeat reports of resources is what the controller shows, and goes by', async () => {
+  const registration = { brokerId: 4_711, host: 'localhost', port: 1, resources: { weight: 2, cpu: 4 } }
+  await write('POST', '/brokers', registration)
+  const beat = { brokerId: 4_711, timestamp: 1, metadataVersion: 0, resources: { weight: 3 } }
+  assert.equal((await write('POST', '/heartbeat/4711', beat)).status, 200)
+  const { body } = await at(controller, 'GET', '/brokers/4711')
+  assert.deepEqual(body.resources, { weight: 3, cpu: 4 })
+  assert.equal((await write('DELETE', '/brokers/4711')).status, 204)
+})
+
+test('a rebalance is told of by the controller, and ended only while one is under way', async () => {
+  const { status, body } = await at(controller, 'GET', '/rebalance')
+  assert.deepEqual(
+    [status, body],
+    [200, { state: 'NONE', since: null, moving: 0, outlivesController: false }],
+  )
+  assertError(await write('DELETE', '/rebalance'), 'NO_REASSIGNMENT_IN_PROGRESS')
+  assertError(await at(follower, 'GET', '/rebalance'), 'NOT_CONTROLLER')
+})
+
 test('a plan says what would change, and changes nothing', async () => {
   const answer = await write('POST', '/topics', { topicName: fresh(), assignments: [[101, 102]] })
   const { topicName } = answer.body
@@ -903,6 +983,10 @@ const BUILT = [
   'POST /api/v1/metadata/reassignments',
   'GET /api/v1/metadata/reassignments',
   'POST /api/v1/metadata/rebalance',
+  'GET /api/v1/metadata/rebalance',
+  'DELETE /api/v1/metadata/rebalance',
+  'GET /api/v1/metadata/features',
+  'POST /api/v1/metadata/features',
   'DELETE /api/v1/metadata/reassignments/{topic}/{partition}',
   'GET /api/v1/metadata/sync',
   'GET /api/v1/metadata/sync/incremental',
@@ -921,6 +1005,7 @@ const BUILT = [
   'GET /api/v1/raft/status',
   'POST /api/v1/storage/metadata',
   'GET /api/v1/storage/status',
+  'GET /api/v1/storage/features',
   'GET /api/v1/storage/partitions/{name}/{id}',
   'GET /health/live',
   'GET /health/ready',

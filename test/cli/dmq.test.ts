@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { ask, CLUSTER_KEY, Cluster, until } from '../cluster/processes.ts'
 
@@ -137,13 +138,24 @@ test('dmq up runs a cluster, keeps its data, names ports in use, and ends with i
     '--storage-port',
     String(port + 1),
   ]
+  const mistaken = await run(
+    ...args,
+    '--metadata-port',
+    String(port),
+    '--mirror',
+    'mysql://root:secret@db/dmq',
+  )
+  assert.equal(mistaken.code, 1)
+  assert.match(mistaken.err, /^dmq: the mirror is "sqlite:PATH" or "postgres:\/\/…"; "mysql:…" was given\n$/)
   const refused = await run(...args, '--metadata-port', String(port))
   assert.deepEqual([refused.code, /port \d+ is in use by another process/.test(refused.err)], [1, true])
   taken.close()
 
   const url = `http://localhost:${port}`
+  const file = join(folder, 'mirror.db')
   const start = async () => {
-    const child = spawn(process.execPath, [dmq, ...args, '--metadata-port', String(port)], {
+    const more = ['--metadata-port', String(port), '--mirror', `sqlite:${file}`]
+    const child = spawn(process.execPath, [dmq, ...args, ...more], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     let out = ''
@@ -164,6 +176,14 @@ test('dmq up runs a cluster, keeps its data, names ports in use, and ends with i
     ).status,
     201,
   )
+  await until('the topic is in the mirror', async () => {
+    const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
+    try {
+      return database.prepare('SELECT topic FROM topics').all().length === 1
+    } finally {
+      database.close()
+    }
+  })
   const over = once(first, 'exit')
   first.kill('SIGINT')
   assert.deepEqual((await over)[0], 0)

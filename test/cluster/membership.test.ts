@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Cluster, type NodeProcess } from './processes.ts'
+import { RAFT, raftStatus, sendProved } from '../api/contract.ts'
+import { Cluster, type NodeProcess, until } from './processes.ts'
 
 /** Broker 7 is nobody: it registers, and never sends a heartbeat. */
 const PATIENT = ['--session-timeout-ms', '600000']
@@ -70,4 +71,20 @@ test('a cluster grows from one metadata node to three and five and shrinks to on
   assert.deepEqual([ids(view.voters), view.leaderId], [[4], 4])
   assert(count > 20, `only ${count} writes`)
   await assertSameTopics(cluster, [nodes[3]!], count)
+})
+
+test('a node that is a learner says so, until it votes', async () => {
+  await using cluster = await Cluster.start({ metadata: 1, storage: 0 })
+  const [first] = cluster.metadata
+  const node = await cluster.addMetadataNode(2)
+  const { directoryUuid } = await raftStatus(node)
+  const { host, port } = node.entry
+  const member = { nodeId: 2, role: 'LEARNER', directoryUuid, host, port }
+  const added = await sendProved(first!, 'POST', `${RAFT}/members`, member)
+  assert.equal(added.status, 200, JSON.stringify(added.body))
+  const stateOf = async (of: NodeProcess) => (await cluster.readAt(of, '/controller')).body?.nodeState
+  await until('it is a learner', async () => (await stateOf(node)) === 'LEARNER')
+  assert.equal(await stateOf(first!), 'LEADER')
+  await sendProved(first!, 'POST', `${RAFT}/members`, { nodeId: 2, role: 'VOTER' })
+  await until('it votes', async () => (await stateOf(node)) === 'FOLLOWER')
 })

@@ -24,6 +24,13 @@ test('a storage node that is killed shows as fenced, with what its partitions la
   const at = async (name: string, labels = {}): Promise<number | undefined> =>
     sampleOf(await scrape(await cluster.controller()), name, labels)
   assert.equal(await at('dmq_broker_sessions'), 3)
+  const late = (await at('dmq_brokers_late_total'))!
+  cluster.storage[1]!.pause()
+  await until('it is late', async () => (await at('dmq_brokers_late_total')) === late + 1)
+  cluster.storage[1]!.wake()
+  await until('and heard again', async () => {
+    return (await at('dmq_brokers_unreachable')) === 0 && (await at('dmq_brokers_fenced')) === 0
+  })
   await cluster.storage[0]!.end('SIGKILL')
   await until('it is fenced', async () => (await at('dmq_brokers_fenced')) === 1)
   assert.deepEqual(

@@ -56,6 +56,11 @@ test('a drain takes the leaderships and leaves the replicas in sync; undrain giv
 
 test('a decommission says why three brokers are not enough, ends with a fourth, and the broker is removed', async () => {
   await using load = new Workload(cluster, 'decommission')
+  const planned = await json('plan', 'decommission', '102')
+  const names = planned.stays.first.map(({ topic }: { topic: string }) => topic)
+  assert.deepEqual([planned.stays.count, new Set(names)], [6, new Set(['orders'])])
+  assert.match(await cluster.dmq('plan', 'decommission', '102'), /^orders-0 +its 3 replicas need 3 brokers/m)
+  assert.equal((await brokerAt(cluster, 102)).status, 'ONLINE', 'it was a plan')
   await cluster.dmq('broker', 'decommission', '102')
   const stuck = await until('only what needs three brokers is left', async () => {
     const { left } = (await cluster.read('/brokers/102/decommission')).body

@@ -122,11 +122,12 @@ export async function until<T>(
   }
 }
 
-/** `racks`: of the storage nodes in turn, as many as are named; the next begins with the first again. */
+/** `racks`: of the storage nodes in turn, as many as are named; the next begins with the first again. `pair`: of all of them. */
 export type ClusterOptions = {
   metadata: number
   storage: number
   racks?: readonly string[]
+  pair?: number
   args?: readonly string[]
 }
 
@@ -145,7 +146,7 @@ export class Cluster {
   }
 
   /** Everything but the processes. */
-  static async prepare({ metadata, storage, racks = [], args = [] }: ClusterOptions): Promise<Cluster> {
+  static async prepare({ metadata, storage, racks = [], pair, args = [] }: ClusterOptions): Promise<Cluster> {
     const ports = await freePorts(metadata + storage)
     const entry = (firstId: number, offset: number) => (i: number) => ({
       id: firstId + i,
@@ -156,6 +157,7 @@ export class Cluster {
     const storageServices = Array.from({ length: storage }, (_, i) => ({
       ...entry(101, metadata)(i),
       ...(racks.length === 0 ? {} : { rack: racks[i % racks.length]! }),
+      ...(pair === undefined ? {} : { pairedMetadataServiceId: pair }),
     }))
     const home = mkdtempSync(join(tmpdir(), 'dmq-'))
     const services = join(home, 'services.json')

@@ -8,6 +8,7 @@ export function brokerView(context: Context, broker: Broker, counts = context.re
   const held = counts.get(broker.brokerId)
   return {
     ...broker,
+    resources: context.controller.resourcesOf(broker),
     status: brokers?.isUnreachable(broker) === true ? 'UNREACHABLE' : broker.status,
     health: brokers?.reports.of(broker.brokerId)?.health ?? null,
     lastHeartbeatAt: ageMs === null ? null : Math.round(context.clock.epoch() - ageMs),

@@ -12,13 +12,15 @@ export function controller(app: FastifyInstance, { nodeId, consensus, urlOf }: C
     const { leader, term, role } = consensus.leadership
     if (leader === null)
       throw new DmqError('NO_CONTROLLER', `no controller is known in term ${term}; an election is under way`)
+    // It follows like the others, and has no vote.
+    const isLearner = consensus.configuration?.learners.some(({ id }) => id === nodeId) === true
     return {
       controllerId: leader,
       url: urlOf(leader) ?? '',
       term,
       state: 'LEADER',
       nodeId,
-      nodeState: role,
+      nodeState: isLearner ? 'LEARNER' : role,
     }
   })
 }

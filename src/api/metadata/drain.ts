@@ -58,8 +58,8 @@ export function drain(app: FastifyInstance, context: Context): void {
   }
 }
 
-function progress({ replica: { image } }: Context, brokerId: number) {
+function progress({ replica: { image }, controller }: Context, brokerId: number) {
   const broker = image.broker(brokerId)
   if (broker === undefined) throw new DmqError('UNKNOWN_BROKER', `broker ${brokerId} is not registered`)
-  return drainProgress(image, broker)
+  return drainProgress(image, broker, controller.resourcesOf)
 }

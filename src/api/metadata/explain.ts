@@ -25,7 +25,10 @@ export function explain(app: FastifyInstance, context: Context): void {
     if (broker === undefined) throw unknownBroker(context, params.brokerId)
     return {
       version: image.version,
-      findings: explainBroker(image, history, broker, latenessOf(context, broker)),
+      findings: explainBroker(image, history, broker, {
+        lateness: latenessOf(context, broker),
+        resourcesOf: context.controller.resourcesOf,
+      }),
     }
   })
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
+import { type DecommissionDraft, decommissionDraft } from '../../controller/plan/decommission.ts'
 import { planOf } from '../../controller/plan/plan.ts'
 import { commandsFor, type Planned } from '../../controller/plan/planned.ts'
 import { PlanBody, PlanSchema } from '../../protocol/rest/history-schemas.ts'
@@ -12,14 +13,15 @@ export function plan(app: FastifyInstance, context: Context): void {
   const schema = {
     summary: 'What would happen if a broker or a rack were lost, or an operator did this. Nothing is done.',
     description:
-      'lose-broker, drain and remove-broker take brokerId (remove-broker: force too), lose-rack takes rack, reassign takes ' +
+      'lose-broker, drain, decommission and remove-broker take brokerId (remove-broker: force too), lose-rack takes rack, reassign takes ' +
       'reassignments, create-topic takes topic. The controller answers: only it places replicas.',
     body: PlanBody,
     querystring: WriteQuery,
     response: { 200: PlanSchema },
   }
   app.post<{ Body: PlanBody; Querystring: WriteQuery }>('/plan', { schema }, async ({ body }) => {
-    const planned = plannedOf(body)
+    if (body.action === 'decommission') return decommission(context, needed(body, 'brokerId').brokerId)
+    const planned = plannedOf({ ...body, action: body.action })
     const { topics } = context.controller.reign
     const { version, outcome, refused } = await planOf(context, image =>
       commandsFor(image, planned, topic => topics.commandFor(topic)),
@@ -28,7 +30,22 @@ export function plan(app: FastifyInstance, context: Context): void {
   })
 }
 
-function plannedOf(body: PlanBody): Planned {
+/** Where its replicas would go is a decision of its own, which the commands carry. */
+async function decommission(context: Context, brokerId: number) {
+  const { resourcesOf } = context.controller
+  let draft: DecommissionDraft | null = null
+  const { version, outcome, refused } = await planOf(context, image => {
+    draft = decommissionDraft(image, brokerId, resourcesOf)
+    return draft.commands
+  })
+  const { moves, stays, underWay } = draft! as DecommissionDraft
+  const details = { moves, stays, underWay }
+  return { action: 'decommission', version, ...outcome, refused: refused.map(errorOf), ...details }
+}
+
+type OfCommands = PlanBody & { readonly action: Exclude<PlanBody['action'], 'decommission'> }
+
+function plannedOf(body: OfCommands): Planned {
   const { action } = body
   switch (action) {
     case 'lose-broker':

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
-import { movesUnderWay } from '../../controller/replica-moves.ts'
+import { type AlterResult, movesUnderWay } from '../../controller/replica-moves.ts'
+import type { Image } from '../../metadata/image.ts'
 import {
   ReassignmentList,
   ReassignmentParams,
@@ -39,12 +40,22 @@ function begin(app: FastifyInstance, context: Context): void {
     const write = writeOf(request, reply, context)
     const results = await context.controller.reign.moves.alter(body, write)
     return {
-      results: body.map(({ topic, partition }, i) => {
-        const rejection = results[i]
-        return { topic, partition, ...(rejection ? { error: errorOf(rejection) } : {}) }
-      }),
+      results: body.map((change, i) => resultView(context.replica.image, change, results[i]!)),
     }
   })
+}
+
+/** What has become of it by now. */
+function resultView(
+  image: Image,
+  { topic, partition, replicas }: ReassignmentsBody[number],
+  { rejection, unchanged }: AlterResult,
+) {
+  if (rejection !== null) return { topic, partition, error: errorOf(rejection) }
+  const row = image.topic(topic)?.rows[partition]
+  const moving = row === undefined ? null : image.partition(row).reassignment
+  const outcome = unchanged ? 'UNCHANGED' : moving?.target.join() === replicas.join() ? 'MOVING' : 'DONE'
+  return { topic, partition, outcome }
 }
 
 function cancel(app: FastifyInstance, context: Context): void {
@@ -58,11 +69,9 @@ function cancel(app: FastifyInstance, context: Context): void {
   app.delete<Route>('/reassignments/:topic/:partition', { schema }, async (request, reply) => {
     const { topic, partition } = request.params
     const write = writeOf(request, reply, context)
-    const [rejection] = await context.controller.reign.moves.alter(
-      [{ topic, partition, replicas: null }],
-      write,
-    )
-    if (rejection) throw new DmqError(rejection.rejected, rejection.message)
+    const [result] = await context.controller.reign.moves.alter([{ topic, partition, replicas: null }], write)
+    const rejection = result!.rejection
+    if (rejection !== null) throw new DmqError(rejection.rejected, rejection.message)
     return reply.status(204).send()
   })
 }

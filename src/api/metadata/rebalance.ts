@@ -1,12 +1,15 @@
 import type { FastifyInstance } from 'fastify'
-import { RebalanceAnswer, RebalanceBody } from '../../protocol/rest/move-schemas.ts'
+import { DmqError } from '../../base/errors.ts'
+import { movesUnderWay } from '../../controller/replica-moves.ts'
+import { RebalanceAnswer, RebalanceBody, RebalanceState } from '../../protocol/rest/move-schemas.ts'
 import { WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
+import { writeOf } from '../write.ts'
 
 /** One answer shows no more; the rest is planned when these are done. */
 const MOVES_MAX = 1_000
 
-export function rebalance(app: FastifyInstance, { controller }: Context): void {
+export function rebalance(app: FastifyInstance, context: Context): void {
   const schema = {
     summary: 'Evens out replicas and leaders: a plan with a reason for each move; without dryRun it starts.',
     body: RebalanceBody,
@@ -14,11 +17,48 @@ export function rebalance(app: FastifyInstance, { controller }: Context): void {
     response: { 200: RebalanceAnswer },
   }
   type Route = { Body: RebalanceBody; Querystring: WriteQuery }
-  app.post<Route>('/rebalance', { schema }, async ({ body }) => {
-    const { automaticMoves } = controller.reign
+  app.post<Route>('/rebalance', { schema }, async (request, reply) => {
+    const { automaticMoves } = context.controller.reign
+    const write = writeOf(request, reply, context)
     const plan = await automaticMoves.planRebalance(MOVES_MAX)
-    const started = body.dryRun !== true && plan.moves.length > 0
-    if (started) automaticMoves.rebalance()
+    const started = request.body.dryRun !== true && plan.moves.length > 0
+    if (started) await automaticMoves.rebalance(write)
     return { started, ...plan }
+  })
+  state(app, context)
+  stop(app, context)
+}
+
+function state(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'Whether a rebalance is under way. The controller answers: only it knows.',
+    response: { 200: RebalanceState },
+  }
+  app.get('/rebalance', { schema }, () => {
+    const { automaticMoves } = context.controller.reign
+    const since = automaticMoves.rebalancingSince
+    const moving = movesUnderWay(context.replica.image).filter(({ cause }) => cause === 'REBALANCE').length
+    const state = since !== null ? 'RUNNING' : moving > 0 ? 'INTERRUPTED' : 'NONE'
+    return { state, since, moving, outlivesController: automaticMoves.rebalanceIsKept }
+  })
+}
+
+function stop(app: FastifyInstance, context: Context): void {
+  const schema = {
+    summary: 'Ends a rebalance: moves that were begun go on, no others follow.',
+    querystring: WriteQuery,
+    response: { 204: { type: 'null', description: 'no rebalance is under way any more' } },
+  }
+  app.delete<{ Querystring: WriteQuery }>('/rebalance', { schema }, async (request, reply) => {
+    const { automaticMoves } = context.controller.reign
+    const write = writeOf(request, reply, context)
+    // A repeat of a keyed request gets the first result.
+    if (!automaticMoves.isRebalancing && write.idempotency === undefined)
+      throw new DmqError(
+        'NO_REASSIGNMENT_IN_PROGRESS',
+        'no rebalance is under way; GET /reassignments lists moves',
+      )
+    await automaticMoves.stopRebalance(write)
+    return reply.status(204).send()
   })
 }

@@ -33,7 +33,11 @@ export function leader(program: Command): void {
         const answer = await client.send<{ results: Result[] }>({ method: 'POST', path, body })
         print(answer, () => resultsText(answer.results))
         // Of those that were named each was wanted; where all were meant, what cannot be is left as it is.
-        if (names.length > 0 && answer.results.some(({ error }) => error !== undefined)) process.exitCode = 1
+        if (
+          names.length > 0 &&
+          answer.results.some(({ error }) => error !== undefined && error.code !== 'ELECTION_NOT_NEEDED')
+        )
+          process.exitCode = 1
       })
     })
 }

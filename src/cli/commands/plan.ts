@@ -6,6 +6,8 @@ import { assignments, configEntry } from './topic.ts'
 
 type StateView = { leader: number | null; replicas: number[]; isr: number[] }
 type ChangedView = { topic: string; partition: number; before: StateView | null; after: StateView }
+type MoveView = { topic: string; partition: number; from: number[]; to: number[] }
+type StayView = { topic: string; partition: number; why: string }
 type Names = { count: number; first: string[] }
 type Load = { leaders: number; replicas: number }
 type PlanView = {
@@ -16,6 +18,9 @@ type PlanView = {
   underMinIsr: Names
   brokers: { brokerId: number; before: Load; after: Load }[]
   refused: { code: string; message: string }[]
+  moves?: { count: number; first: MoveView[] }
+  stays?: { count: number; first: StayView[] }
+  underWay?: number
 }
 
 const SHOWN = 20
@@ -30,6 +35,12 @@ export function plan(program: Command): void {
     )
   byBroker(group, 'lose-broker', 'a broker is lost', id => `broker ${id} were lost`)
   byBroker(group, 'drain', 'a broker is drained', id => `broker ${id} were drained`)
+  byBroker(
+    group,
+    'decommission',
+    'a broker is emptied: where its replicas go, and what stays',
+    id => `broker ${id} were decommissioned`,
+  )
   loseRack(group)
   removeBroker(group)
   createTopic(group)
@@ -114,6 +125,7 @@ async function ask(command: Command, body: object, condition: string): Promise<v
 
 function planText(view: PlanView, condition: string): string {
   const { changed, newLeaders, version } = view
+  if (view.moves !== undefined) return decommissionText(view, condition)
   const head = `If ${condition} (planned on version ${version}, nothing is done):`
   if (changed.count === 0 && view.refused.length === 0) return `${head}\n\nno partition would change.`
   return [
@@ -126,6 +138,38 @@ function planText(view: PlanView, condition: string): string {
   ]
     .filter(part => part !== null)
     .join('\n\n')
+}
+
+function decommissionText(view: PlanView, condition: string): string {
+  const { moves = NONE, stays = NONE, underWay = 0, version } = view
+  const head = `If ${condition} (planned on version ${version}, nothing is done):`
+  const way = underWay === 0 ? '' : `, ${counted(underWay, 'replica')} on the way already`
+  return [
+    `${head}\n\n${counted(moves.count, 'replica')} would move${way}, ${stays.count} would stay.`,
+    moves.count === 0 ? null : movesTable(moves),
+    stays.count === 0 ? null : staysTable(stays),
+    loadTable(view.brokers),
+  ]
+    .filter(part => part !== null)
+    .join('\n\n')
+}
+
+const NONE = { count: 0, first: [] as never[] }
+
+function movesTable({ count, first }: NonNullable<PlanView['moves']>): string {
+  const rows = first
+    .slice(0, SHOWN)
+    .map(({ topic, partition, from, to }) => [`${topic}-${partition}`, from.join(), to.join()])
+  return `${table(['PARTITION', 'FROM', 'TO'], rows)}${rest(count, rows)}`
+}
+
+function staysTable({ count, first }: NonNullable<PlanView['stays']>): string {
+  const rows = first.slice(0, SHOWN).map(({ topic, partition, why }) => [`${topic}-${partition}`, why])
+  return `${table(['STAYS', 'WHY'], rows)}${rest(count, rows)}`
+}
+
+function rest(count: number, rows: readonly unknown[]): string {
+  return count > rows.length ? `\n... and ${count - rows.length} more (--json shows up to 1000)` : ''
 }
 
 function changesText({ count, first }: PlanView['changed'], newLeaders: number): string {
@@ -142,8 +186,7 @@ function changedTable({ count, first }: PlanView['changed']): string {
       change(before, after, ({ replicas }) => replicas.join()),
       change(before, after, isrText),
     ])
-  const more = count > rows.length ? `\n... and ${count - rows.length} more (--json shows up to 1000)` : ''
-  return `${table(['PARTITION', 'LEADER', 'REPLICAS', 'ISR'], rows)}${more}`
+  return `${table(['PARTITION', 'LEADER', 'REPLICAS', 'ISR'], rows)}${rest(count, rows)}`
 }
 
 function leaderText({ leader }: StateView): string {

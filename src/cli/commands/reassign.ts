@@ -15,7 +15,19 @@ type Move = {
   startedAt: number
   waitsFor: string[]
 }
-type Result = { topic: string; partition: number; error?: { code: string; message: string } }
+type Outcome = 'MOVING' | 'DONE' | 'UNCHANGED'
+type Result = {
+  topic: string
+  partition: number
+  outcome?: Outcome
+  error?: { code: string; message: string }
+}
+
+const OUTCOMES = {
+  MOVING: 'accepted',
+  DONE: 'done',
+  UNCHANGED: 'nothing to do',
+} as const satisfies Record<Outcome, string>
 
 export function reassign(program: Command): void {
   const group = program.command('reassign').description('move replicas of partitions to other brokers')
@@ -67,9 +79,9 @@ function move(text: string): PlannedMove {
 }
 
 function resultsText(results: readonly Result[]): string {
-  const rows = results.map(({ topic, partition, error }) => [
+  const rows = results.map(({ topic, partition, outcome = 'MOVING', error }) => [
     `${topic}-${partition}`,
-    error?.message ?? 'accepted',
+    error?.message ?? OUTCOMES[outcome],
   ])
   return table(['PARTITION', 'RESULT'], rows)
 }

@@ -1,6 +1,7 @@
-import type { Command } from 'commander'
-import { clusterOptions, inSession } from '../session.ts'
+import { type Command, Option } from 'commander'
+import { clusterOptions, inSession, type Session } from '../session.ts'
 import { table } from '../table.ts'
+import { timeText } from '../views.ts'
 
 type Plan = {
   started: boolean
@@ -9,20 +10,55 @@ type Plan = {
   moves: { topic: string; partition: number; from: number[]; to: number[]; reason: string }[]
 }
 
+type State = {
+  state: 'RUNNING' | 'INTERRUPTED' | 'NONE'
+  since: number | null
+  moving: number
+  outlivesController: boolean
+}
+type Flags = { dryRun?: boolean; status?: boolean; stop?: boolean }
+
+const PATH = '/api/v1/metadata/rebalance'
 const SHOWN_MAX = 50
 
 export function rebalance(program: Command): void {
   clusterOptions(program.command('rebalance'))
     .description('even out replicas and leaders over brokers and racks')
     .option('--dry-run', 'show the plan, change nothing')
-    .addHelpText('after', '\nExamples:\n  dmq rebalance --dry-run\n  dmq rebalance && dmq reassign list')
-    .action(async ({ dryRun }: { dryRun?: boolean }, command: Command) => {
-      await inSession(command, async ({ client, print }) => {
-        const path = '/api/v1/metadata/rebalance'
-        const plan = await client.send<Plan>({ method: 'POST', path, body: { dryRun: dryRun === true } })
+    .addOption(new Option('--status', 'tell whether one is under way').conflicts('dryRun'))
+    .addOption(new Option('--stop', 'begin no more of its moves').conflicts(['dryRun', 'status']))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dmq rebalance --dry-run\n  dmq rebalance && dmq reassign list\n  dmq rebalance --status',
+    )
+    .action(async ({ dryRun, status, stop }: Flags, command: Command) => {
+      await inSession(command, async session => {
+        if (status === true || stop === true) return tellState(session, stop === true)
+        const { client, print } = session
+        const plan = await client.send<Plan>({
+          method: 'POST',
+          path: PATH,
+          body: { dryRun: dryRun === true },
+        })
         print(plan, () => planText(plan))
       })
     })
+}
+
+/** The controller alone knows: a client finds it as for a write. */
+async function tellState({ client, print }: Session, stop: boolean): Promise<void> {
+  if (stop) await client.send({ method: 'DELETE', path: PATH })
+  const state = await client.send<State>({ method: 'GET', path: PATH })
+  print(state, () => stateText(state))
+}
+
+function stateText({ state, since, moving, outlivesController }: State): string {
+  const moves = `${moving} partition${moving === 1 ? '' : 's'} being moved`
+  if (state === 'NONE') return 'no rebalance is under way'
+  if (state === 'INTERRUPTED')
+    return `no rebalance is under way; ${moves} by the last one. dmq rebalance goes on with it`
+  const ends = outlivesController ? '' : '; it ends with this controller (dmq features upgrade changes that)'
+  return `under way since ${timeText(since!)}, ${moves}${ends}`
 }
 
 function planText({ started, complete, copies, moves }: Plan): string {

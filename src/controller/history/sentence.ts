@@ -45,6 +45,12 @@ export function sentence(command: Command, done: Done): string {
       return `${oneOrMany(done, 'leaders')} (${command.electionType.toLowerCase()} election)`
     case 'AlterReplicasCommand':
       return `${oneOrMany(done, 'replicas')} (${command.cause.toLowerCase()} move)`
+    case 'UpdateFeaturesCommand':
+      return Object.entries(command.levels)
+        .map(([name, level]) => `${name} is ${level} now`)
+        .join(', ')
+    case 'RebalanceCommand':
+      return command.wanted ? 'the load is to be evened out' : 'the load is no longer evened out'
     case 'NoteRejectionCommand':
       return `a request was refused: ${command.message}`
   }

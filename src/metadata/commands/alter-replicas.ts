@@ -30,7 +30,8 @@ export type ReplicasChange = {
 export function decide(image: Image, { cause, changes }: AlterReplicasCommand, moment: Moment): Decision {
   const seen = new Set<number>()
   const planned: Change[] = []
-  const results = changes.map(change => {
+  const unchanged: number[] = []
+  const results = changes.map((change, i) => {
     const topic = image.topic(change.topic)
     const row = topic?.rows[change.partition]
     if (topic === undefined || row === undefined) return unknownPartition(image, change)
@@ -41,11 +42,12 @@ export function decide(image: Image, { cause, changes }: AlterReplicasCommand, m
     if (fault !== null) return fault
     const moved = altered(before, change.replicas, cause, moment)
     const partition = revised(before, settle(moved, rulesFor(image, before, image)), moment)
-    if (partition === before) return null
-    planned.push({ kind: 'partitionChanged', row, partition })
+    if (partition === before) unchanged.push(i)
+    else planned.push({ kind: 'partitionChanged', row, partition })
     return null
   })
-  return { changes: [...planned, ...replicationFactors(image, planned, moment)], results }
+  const plan = { changes: [...planned, ...replicationFactors(image, planned, moment)], results }
+  return unchanged.length === 0 ? plan : { ...plan, unchanged }
 }
 
 function altered(

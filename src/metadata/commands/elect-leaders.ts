@@ -8,7 +8,8 @@ import { unknownPartition } from './update-isr.ts'
 
 /**
  * PREFERRED: the first replica leads, if it is in the ISR. UNCLEAN: where nobody leads, any live replica does, and whatever
- * only others held is lost: an operator says so. Each partition succeeds or fails by itself.
+ * only others held is lost: an operator says so. Each partition succeeds or fails by itself; to elect who leads already is
+ * refused, so that who asks can tell it from an election.
  */
 export type ElectLeadersCommand = {
   readonly type: 'ElectLeadersCommand'
@@ -22,19 +23,20 @@ export function decide(
   { electionType, partitions }: ElectLeadersCommand,
   moment: Moment,
 ): Decision {
-  const seen = new Set<number>()
+  const seen = new Map<number, Rejection | null>()
   const changes: Change[] = []
   const results = partitions.map(named => {
     const row = image.topic(named.topic)?.rows[named.partition]
     if (row === undefined) return unknownPartition(image, named)
-    if (seen.has(row)) return null
-    seen.add(row)
+    const result = seen.get(row)
+    if (result !== undefined) return result
     const before = image.partition(row)
     const rules = rulesFor(image, before, image)
     const elected = electionType === 'PREFERRED' ? preferred(before, rules) : unclean(before, rules)
-    if ('rejected' in elected) return atPartition(elected, named)
-    const partition = revised(before, elected, moment)
-    if (partition !== before) changes.push({ kind: 'partitionChanged', row, partition })
+    const rejection = 'rejected' in elected ? atPartition(elected, named) : null
+    seen.set(row, rejection)
+    if ('rejected' in elected) return rejection
+    changes.push({ kind: 'partitionChanged', row, partition: revised(before, elected, moment) })
     return null
   })
   return { changes, results }
@@ -43,7 +45,8 @@ export function decide(
 function preferred(partition: Partition, { isActive, isDraining }: Rules): Partition | Rejection {
   const { replicas, isr, leader } = partition
   const first = replicas[0]!
-  if (leader === first) return partition
+  if (leader === first)
+    return reject('ELECTION_NOT_NEEDED', `its preferred leader, broker ${first}, leads it already`)
   const missing = (why: string): Rejection =>
     reject('PREFERRED_LEADER_NOT_AVAILABLE', `its preferred leader, broker ${first}, ${why}`)
   if (!isActive(first)) return missing('is not ONLINE')
@@ -53,7 +56,7 @@ function preferred(partition: Partition, { isActive, isDraining }: Rules): Parti
 }
 
 function unclean(partition: Partition, rules: Rules): Partition | Rejection {
-  if (partition.leader !== null) return partition
+  if (partition.leader !== null) return reject('ELECTION_NOT_NEEDED', `broker ${partition.leader} leads it`)
   const elected = electAnyone(partition, rules)
   if (elected.leader !== null) return { ...partition, ...elected }
   return reject('ELIGIBLE_LEADERS_NOT_AVAILABLE', 'none of its replicas is on a broker that is ONLINE')

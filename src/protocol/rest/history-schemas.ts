@@ -88,10 +88,18 @@ const { topicName, numPartitions, replicationFactor, assignments, config } = Cre
 export const PlanBody = Type.Object(
   {
     action: Type.Unsafe<
-      'lose-broker' | 'lose-rack' | 'drain' | 'remove-broker' | 'reassign' | 'create-topic'
+      'lose-broker' | 'lose-rack' | 'drain' | 'decommission' | 'remove-broker' | 'reassign' | 'create-topic'
     >({
       type: 'string',
-      enum: ['lose-broker', 'lose-rack', 'drain', 'remove-broker', 'reassign', 'create-topic'],
+      enum: [
+        'lose-broker',
+        'lose-rack',
+        'drain',
+        'decommission',
+        'remove-broker',
+        'reassign',
+        'create-topic',
+      ],
     }),
     brokerId: Type.Optional(Id),
     rack: Type.Optional(Text(200)),
@@ -126,4 +134,32 @@ export const PlanSchema = Type.Object({
   underMinIsr: Names,
   brokers: Type.Array(Type.Object({ brokerId: Id, before: Load, after: Load })),
   refused: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
+  moves: Type.Optional(
+    Type.Object(
+      {
+        count: Type.Integer(),
+        first: Type.Array(
+          Type.Object({
+            topic: Type.String(),
+            partition: Id,
+            from: Type.Array(Id),
+            to: Type.Array(Id),
+          }),
+        ),
+      },
+      { description: 'decommission: where its replicas would go' },
+    ),
+  ),
+  stays: Type.Optional(
+    Type.Object(
+      {
+        count: Type.Integer(),
+        first: Type.Array(Type.Object({ topic: Type.String(), partition: Id, why: Type.String() })),
+      },
+      { description: 'decommission: replicas that nobody could take now' },
+    ),
+  ),
+  underWay: Type.Optional(
+    Type.Integer({ description: 'decommission: replicas that are on their way already' }),
+  ),
 })

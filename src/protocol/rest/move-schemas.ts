@@ -27,6 +27,7 @@ export const ElectionsAnswer = Type.Object({
       ...PartitionName,
       leader: Type.Optional(Nullable(Id)),
       leaderEpoch: Type.Optional(Type.Integer()),
+      // ELECTION_NOT_NEEDED: nothing had to be done.
       error: Type.Optional(PartitionError),
     }),
   ),
@@ -39,7 +40,18 @@ export const ReassignmentsBody = Type.Array(Type.Object({ ...PartitionName, repl
 export type ReassignmentsBody = Static<typeof ReassignmentsBody>
 
 export const ReassignmentsAnswer = Type.Object({
-  results: Type.Array(Type.Object({ ...PartitionName, error: Type.Optional(PartitionError) })),
+  results: Type.Array(
+    Type.Object({
+      ...PartitionName,
+      outcome: Type.Optional(
+        Type.String({
+          description:
+            'MOVING, DONE (nothing had to be copied), or UNCHANGED: its replicas are so, or it is moving there, already',
+        }),
+      ),
+      error: Type.Optional(PartitionError),
+    }),
+  ),
 })
 
 export const ReassignmentList = Type.Object({
@@ -81,6 +93,16 @@ export const DrainProgressSchema = Type.Object({
 
 export const RebalanceBody = Type.Object({ dryRun: Type.Optional(Type.Boolean()) }, closed)
 export type RebalanceBody = Static<typeof RebalanceBody>
+
+export const RebalanceState = Type.Object({
+  state: Type.String({
+    description:
+      'RUNNING; INTERRUPTED: what it began goes on, and nothing follows (it was ended, or its controller is gone); or NONE',
+  }),
+  since: Nullable(Time),
+  moving: Type.Integer({ description: 'partitions that it moves now' }),
+  outlivesController: Type.Boolean({ description: 'true from level 2 of metadata.version on' }),
+})
 
 export const RebalanceAnswer = Type.Object({
   started: Type.Boolean({ description: 'the controller carries it out, a few moves at a time' }),

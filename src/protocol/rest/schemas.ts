@@ -289,7 +289,7 @@ export const ControllerSchema = Type.Object({
   term: Version,
   state: Type.Literal('LEADER'),
   nodeId: Id,
-  nodeState: Type.String(),
+  nodeState: Type.String({ description: 'LEADER, FOLLOWER, CANDIDATE or LEARNER' }),
 })
 
 export const ClusterSchema = Type.Object({

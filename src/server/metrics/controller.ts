@@ -13,6 +13,20 @@ export function controllerMetrics(exposition: Exposition, controller: Watched, v
     },
     () => controller.reignOrNull?.brokers.sessionCount ?? null,
   )
+  exposition.gauge(
+    {
+      name: 'dmq_brokers_unreachable',
+      help: 'Of the controller: brokers whose heartbeats are late by half a session, and who are not fenced yet.',
+    },
+    () => controller.reignOrNull?.brokers.unreachable().length ?? null,
+  )
+  exposition.counter(
+    {
+      name: 'dmq_brokers_late_total',
+      help: 'How often a broker became UNREACHABLE, whether it was fenced then or was heard again.',
+    },
+    () => controller.heartbeats.late,
+  )
   exposition.counters(
     {
       name: 'dmq_broker_heartbeats_total',

@@ -141,7 +141,7 @@ describe('a rebalance', () => {
     const plan = await moves.planRebalance(1_000)
     assert.deepEqual([plan.moves.length, plan.copies, plan.complete], [2, 2, true])
     assert.deepEqual(moving(stage), [], 'a plan changes nothing')
-    moves.rebalance()
+    await moves.rebalance(WRITE)
     await stage.pass(1_000, 1, 2, 3)
     assert.equal(moving(stage).length, 2)
     for (let i = 0; i < 4; i++) {
@@ -154,6 +154,57 @@ describe('a rebalance', () => {
       [2, 2, 2],
     )
     assert.equal(moves.isRebalancing, false)
+  })
+})
+
+describe('a rebalance and the next controller', () => {
+  /** A rebalance of four moves, one of them begun; then the controller changes. */
+  async function changed(level: number) {
+    const lists = [[1], [1], [1], [1], [1], [1], [1], [1]]
+    const { stage, moves } = await staged([1, 2], lists, { ...OPTIONS, movesMax: 1 })
+    const levels = { 'metadata.version': level }
+    await stage.proposer.propose({ type: 'UpdateFeaturesCommand', levels })
+    await moves.rebalance(WRITE)
+    await stage.pass(1_000, 1, 2)
+    assert.equal(moving(stage).length, 1)
+    moves.end()
+    return { stage, next: new AutomaticMoves({ ...OPTIONS, movesMax: 1 }, stage) }
+  }
+
+  async function held(stage: Stage): Promise<(number | undefined)[]> {
+    for (let i = 0; i < 8; i++) {
+      await catchUp(stage)
+      await stage.pass(1_000, 1, 2)
+    }
+    return [1, 2].map(id => stage.replica.image.replicaCounts().get(id)?.replicas)
+  }
+
+  test('from level 2 on the next one goes on until the load is even', async () => {
+    const { stage, next } = await changed(2)
+    assert.deepEqual([next.isRebalancing, next.rebalanceIsKept], [true, true])
+    assert.deepEqual(await held(stage), [4, 4])
+    assert.deepEqual([next.isRebalancing, stage.replica.image.cluster.rebalance], [false, null])
+  })
+
+  test('before, what was begun goes on, and the rest is forgotten', async () => {
+    const { stage, next } = await changed(1)
+    assert.deepEqual([next.isRebalancing, next.rebalanceIsKept], [false, false])
+    assert.deepEqual(await held(stage), [7, 1])
+  })
+
+  test('one that is stopped begins nothing more', async () => {
+    const { stage, next } = await changed(2)
+    await next.stopRebalance(WRITE)
+    assert.equal(next.isRebalancing, false)
+    assert.deepEqual(await held(stage), [7, 1])
+  })
+
+  test('one that began before the level was raised ends all the same', async () => {
+    const { stage, next } = await changed(1)
+    await next.rebalance(WRITE)
+    await stage.proposer.propose({ type: 'UpdateFeaturesCommand', levels: { 'metadata.version': 2 } })
+    assert.deepEqual(await held(stage), [4, 4])
+    assert.equal(next.isRebalancing, false)
   })
 })
 

@@ -52,6 +52,19 @@ describe('a broker dies', () => {
     assert.match(stage.replica.image.broker(1)!.statusReason, /no heartbeat for 6000 ms/)
   })
 
+  test('or not quite: it is counted each time that it is late, until it is heard or fenced', async () => {
+    const stage = await new Stage().withBrokers(1, 2)
+    assert.deepEqual([stage.brokers.unreachable(), stage.late], [[], []])
+    await stage.pass(SESSION_MS / 2 + 1_000, 2)
+    assert.deepEqual([stage.brokers.unreachable(), stage.late], [[1], [1]])
+    await stage.beat(1)
+    assert.deepEqual(stage.brokers.unreachable(), [])
+    await stage.pass(SESSION_MS / 2 + 1_000, 2)
+    assert.deepEqual([stage.brokers.unreachable(), stage.late], [[1], [1, 1]])
+    await stage.pass(SESSION_MS / 2, 2)
+    assert.deepEqual([stage.status(1), stage.brokers.unreachable(), stage.late], ['OFFLINE', [], [1, 1]])
+  })
+
   test('with its connection, when its address refuses: fenced at once', async () => {
     const stage = await (await new Stage().withBrokers(1, 2, 3)).withTopic('t', [[1, 2, 3]])
     stage.found.set(1, 'refused')

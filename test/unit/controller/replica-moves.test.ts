@@ -6,6 +6,8 @@ import { Stage, WRITE } from './stage.ts'
 
 const isCode = (code: string) => (error: unknown) => error instanceof DmqError && error.code === code
 
+const KEYED = { ...WRITE, idempotency: { key: 'a key', request: 'a request' } }
+
 async function staged(brokers: number[], assignments: number[][]) {
   const stage = await (await new Stage().withBrokers(...brokers)).withTopic('t', assignments)
   return { stage, moves: new ReplicaMoves(stage) }
@@ -52,6 +54,26 @@ describe('fewer replicas', () => {
     await moves.setReplicationFactor('t', 2, WRITE)
     assert.deepEqual([stage.partition('t').replicas, stage.partition('t').leader], [[2, 3], 2])
   })
+})
+
+test('a result for each tells a move from nothing to do, to who repeats the request as well', async () => {
+  const { moves } = await staged([1, 2, 3], [[1], [2], [1]])
+  const changes = [
+    { topic: 't', partition: 0, replicas: [3] },
+    { topic: 't', partition: 1, replicas: [2] },
+    { topic: 't', partition: 7, replicas: [2] },
+  ]
+  const told = async () =>
+    (await moves.alter(changes, KEYED)).map(({ rejection, unchanged }) => [rejection?.rejected, unchanged])
+  const expected = [
+    [undefined, false],
+    [undefined, true],
+    ['UNKNOWN_PARTITION', false],
+  ]
+  assert.deepEqual(await told(), expected)
+  assert.deepEqual(await told(), expected)
+  const [again] = await moves.alter(changes.slice(0, 1), WRITE)
+  assert.deepEqual(again, { rejection: null, unchanged: true })
 })
 
 test('while an operator moves a partition of it, the topic keeps its replicas', async () => {

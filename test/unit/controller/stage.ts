@@ -1,8 +1,9 @@
-import { BrokerLifecycle } from '../../../src/controller/broker-lifecycle.ts'
+import { BrokerLifecycle, type Heartbeat } from '../../../src/controller/broker-lifecycle.ts'
 import type { ControllerEvents } from '../../../src/controller/events.ts'
 import { Proposer, type Write } from '../../../src/controller/proposer.ts'
 import { Replica } from '../../../src/controller/replica.ts'
 import type { HttpAnswer } from '../../../src/io/http-client.ts'
+import type { Broker } from '../../../src/metadata/broker.ts'
 import type { PartitionView } from '../../../src/metadata/render.ts'
 import { renderTopic } from '../../../src/metadata/render.ts'
 import { FakeClock, settle } from '../consensus/fake-clock.ts'
@@ -20,11 +21,14 @@ export class Stage {
   /** Commands in the order of the log. */
   readonly log: string[] = []
   readonly told: string[] = []
+  /** Brokers, as often as their heartbeats began to be late. */
+  readonly late: number[] = []
   readonly found = new Map<number, Found>()
   /** What brokers have acknowledged of what was pushed. */
   readonly pushed = new Map<number, number>()
   readonly proposer: Proposer
   readonly brokers: BrokerLifecycle
+  readonly resourcesOf = (broker: Broker) => this.brokers.reports.resourcesOf(broker)
   #index = 0
 
   constructor(before: (stage: Stage) => void = () => {}) {
@@ -47,6 +51,7 @@ export class Stage {
       events,
       http: this.#http(),
       pushedVersion,
+      becameLate: brokerId => this.late.push(brokerId),
     })
   }
 
@@ -102,10 +107,7 @@ export class Stage {
   }
 
   /** A heartbeat of a broker that has all the metadata there is. */
-  beat(
-    brokerId: number,
-    changed: { wantShutdown?: boolean; wantFence?: boolean; metadataVersion?: number } = {},
-  ) {
+  beat(brokerId: number, changed: Partial<Heartbeat> = {}) {
     const metadataVersion = this.replica.image.version
     return this.brokers.heartbeat(brokerId, {
       brokerEpoch: this.epoch(brokerId),

@@ -60,7 +60,7 @@ export class Told extends Machine {
   }
 
   explainedBroker(brokerId: number, lateness: Lateness | null = null): readonly Finding[] {
-    return explainBroker(this.image, this.replica.history, this.image.broker(brokerId)!, lateness)
+    return explainBroker(this.image, this.replica.history, this.image.broker(brokerId)!, { lateness })
   }
 }
 

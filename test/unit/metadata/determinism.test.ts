@@ -34,6 +34,7 @@ const WAYS = [
   'AlterReplicasCommand NO_REASSIGNMENT_IN_PROGRESS',
   'AlterReplicasCommand REASSIGNMENT_IN_PROGRESS',
   'AlterReplicasCommand UNKNOWN_TOPIC',
+  'ElectLeadersCommand ELECTION_NOT_NEEDED',
   'ElectLeadersCommand ELIGIBLE_LEADERS_NOT_AVAILABLE',
   'ElectLeadersCommand PREFERRED_LEADER_NOT_AVAILABLE',
   'ElectLeadersCommand UNKNOWN_PARTITION',
@@ -153,8 +154,8 @@ test('two images have the same hash exactly when they hold the same rows', () =>
     const image = new Image()
     for (let index = 1; index <= COMMANDS; index++) {
       apply(image, history.next(image), index)
-      const { brokers, topics } = renderImage(image)
-      const content = JSON.stringify({ brokers, topics })
+      const { cluster, brokers, topics } = renderImage(image)
+      const content = JSON.stringify({ cluster, brokers, topics })
       assert.equal(hashOf.get(content) ?? image.stateHash, image.stateHash)
       assert.equal(contentOf.get(image.stateHash) ?? content, content)
       hashOf.set(content, image.stateHash)
@@ -174,7 +175,10 @@ test('an empty image has the hash of nothing, again after everything is gone', (
       apply(image, { type: 'DeleteTopicCommand', time: 0, topicName }, ++index)
     for (const { brokerId } of image.brokers())
       apply(image, { type: 'UnregisterBrokerCommand', time: 0, brokerId, force: false }, ++index)
-    assert.deepEqual([image.stateHash, image.partitionCount], ['0000000000000000', 0])
+    const nothing = new Image()
+    nothing.putCluster(image.cluster)
+    assert.deepEqual([image.stateHash, image.partitionCount], [nothing.stateHash, 0])
+    assert.equal(new Image().stateHash, '0000000000000000')
   })
 })
 

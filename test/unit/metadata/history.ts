@@ -46,6 +46,7 @@ export class History {
       [0.895, image => this.#createTopic(image)],
       [0.905, image => this.#deleteTopic(image)],
       [0.97, image => this.#updateConfig(image)],
+      [0.985, image => this.#changeCluster(image)],
       [1, image => this.#createPartitions(image)],
     ]
   }
@@ -117,6 +118,17 @@ export class History {
       brokerId: this.#brokerId(image),
       mode: this.#chance.pick(['DRAIN', 'DECOMMISSION', null, null]),
     }
+  }
+
+  #changeCluster(image: Image): Command {
+    const time = this.#time()
+    if (this.#chance.happens(image.cluster.features['metadata.version'] === 1 ? 0.6 : 0.4))
+      return {
+        type: 'UpdateFeaturesCommand',
+        time,
+        levels: { 'metadata.version': this.#chance.pick([1, 2, 2]) },
+      }
+    return { type: 'RebalanceCommand', time, wanted: this.#chance.happens(0.5) }
   }
 
   #unregister(image: Image): Command {

@@ -34,6 +34,8 @@ describe('an entry that makes no sense is rejected on every node, and takes none
       'CreateTopicCommand',
       '{"time":1,"topicName":"x","topicId":"i","assignments":[[1]],"config":{"retention.ms":5}}',
     ],
+    ['UpdateFeaturesCommand', '{"time":1,"levels":{"metadata.version":1.5}}'],
+    ['UpdateFeaturesCommand', '{"time":1,"levels":{"metadata.version":"2"}}'],
     ['CreatePartitionsCommand', '{"time":1,"topicName":"t","from":1,"assignments":"no"}'],
     ['UpdateTopicConfigCommand', '{"time":1,"topicName":"t","config":null}'],
   ]

@@ -1,0 +1,49 @@
+import type { FastifyInstance } from 'fastify'
+import { FEATURES } from '../../metadata/features.ts'
+import { FeaturesSchema, UpdateFeaturesBody } from '../../protocol/rest/feature-schemas.ts'
+import { ReadQuery, WriteQuery } from '../../protocol/rest/schemas.ts'
+import { awaitFreshness, type Context } from '../context.ts'
+import { writeOf } from '../write.ts'
+import { assertSupported } from './feature-support.ts'
+
+export function features(app: FastifyInstance, context: Context): void {
+  const read = {
+    summary: 'Features: which levels the node asked supports, and which is in force.',
+    querystring: ReadQuery,
+    response: { 200: FeaturesSchema },
+  }
+  app.get<{ Querystring: ReadQuery }>('/features', { schema: read }, async ({ query }) => {
+    await awaitFreshness(context, query)
+    return view(context)
+  })
+
+  const update = {
+    summary:
+      'Raises the levels of features, all or none: every node is asked first whether it supports them.',
+    description: 'A level never goes down. With validateOnly nothing is changed.',
+    body: UpdateFeaturesBody,
+    querystring: WriteQuery,
+    response: { 200: FeaturesSchema },
+  }
+  type Route = { Body: UpdateFeaturesBody; Querystring: WriteQuery }
+  app.post<Route>('/features', { schema: update }, async (request, reply) => {
+    const { features: levels, validateOnly } = request.body
+    const { proposer } = context.controller.reign
+    const intent = { type: 'UpdateFeaturesCommand', levels } as const
+    proposer.check(intent)
+    await assertSupported(context, levels)
+    if (validateOnly !== true) await proposer.submit(writeOf(request, reply, context), () => intent)
+    return view(context)
+  })
+}
+
+function view({ replica: { image } }: Context) {
+  return {
+    version: image.version,
+    features: Object.entries(FEATURES).map(([feature, supported]) => ({
+      feature,
+      supported,
+      finalized: image.cluster.features[feature]!,
+    })),
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * What the nodes of a cluster have agreed to do alike. A release supports a range of levels of each feature; the level in
+ * force is in the image, so that nodes of two releases apply every command alike while a cluster is upgraded. An operator
+ * raises it when every node supports the new one. It never goes down.
+ *
+ * | `metadata.version` | what is new |
+ * |---|---|
+ * | 1 | everything before there were levels |
+ * | 2 | a rebalance that was asked for is kept in the image, and outlives the controller |
+ */
+export const FEATURES = {
+  'metadata.version': { min: 1, max: 2 },
+} as const satisfies Record<string, FeatureRange>
+
+export type FeatureRange = { readonly min: number; readonly max: number }
+export type FeatureName = keyof typeof FEATURES
+export type FeatureLevels = Readonly<Record<string, number>>
+
+/** From this level of `metadata.version` on. */
+export const REBALANCE_IS_KEPT = 2
+
+/** What is in force where nobody raised it. */
+export const FIRST_LEVELS: FeatureLevels = { 'metadata.version': FEATURES['metadata.version'].min }
+
+/** Undefined: this release knows no such feature. */
+export function supportedRange(name: string): FeatureRange | undefined {
+  return Object.hasOwn(FEATURES, name) ? FEATURES[name as FeatureName] : undefined
+}
+
+/** This release can do what is in force at these levels. What makes no sense is not beyond it. */
+export function supportsAll(levels: unknown): boolean {
+  if (typeof levels !== 'object' || levels === null) return true
+  return Object.entries(levels).every(([name, level]) => {
+    const range = supportedRange(name)
+    return range === undefined ? typeof level !== 'number' : !(level > range.max)
+  })
+}
