@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { closed, Id, Nullable, open, Text, Time, Version } from './fields.ts'
 import { ExpandIsr } from './isr-schemas.ts'
+import { read, wait } from './queries.ts'
 
 /**
  * The bodies of the REST contract: one definition gives the TypeScript type, the check at the door and the OpenAPI
@@ -163,25 +164,9 @@ export type StorageUpdateBody = Static<typeof StorageUpdateBody>
 
 // What is asked for.
 
-const wait = {
-  timeoutMs: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 60_000, description: 'how long to wait at most' }),
-  ),
-}
 export const WriteQuery = Type.Object(wait, closed)
 export type WriteQuery = Static<typeof WriteQuery>
 
-const read = {
-  minVersion: Type.Optional(Version),
-  consistency: Type.Optional(
-    Type.Unsafe<'local' | 'linearizable'>({
-      type: 'string',
-      enum: ['local', 'linearizable'],
-      description: 'linearizable: shows every write that was acknowledged before (ReadIndex)',
-    }),
-  ),
-  ...wait,
-}
 export const ReadQuery = Type.Object(read, closed)
 export type ReadQuery = Static<typeof ReadQuery>
 

@@ -1,24 +1,11 @@
 import { type Static, Type } from 'typebox'
 import { closed, Id, Nullable, open, Text, Time, Version } from './fields.ts'
+import { read, wait } from './queries.ts'
 
 /** Bodies of synchronisation: what nodes are asked for, tell of themselves, and are told. */
-const wait = {
-  timeoutMs: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 60_000, description: 'how long to wait at most' }),
-  ),
-}
-
 export const SyncQuery = Type.Object(
   {
-    minVersion: Type.Optional(Version),
-    consistency: Type.Optional(
-      Type.Unsafe<'local' | 'linearizable'>({
-        type: 'string',
-        enum: ['local', 'linearizable'],
-        description: 'linearizable: shows every write that was acknowledged before (ReadIndex)',
-      }),
-    ),
-    ...wait,
+    ...read,
     since: Type.Optional(Version),
     sinceVersion: Type.Optional(Version),
     waitMs: Type.Optional(
