@@ -17,6 +17,7 @@ import type { CapturedLists } from './replica-lists.ts'
 import { SortedNames } from './sorted-names.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
+import { type Topics, TopicTable } from './topic-table.ts'
 
 /** What applying commands may call; everybody else sees an {@link Image}. */
 export type WritableImage = {
@@ -41,8 +42,8 @@ export type WritableImage = {
 export class Image implements WritableImage {
   #cluster = FIRST_CLUSTER
   readonly #brokers = new Map<number, Broker>()
-  readonly #topics = new Map<string, Topic>()
-  readonly #topicsById = new Map<string, Topic>()
+  /** By the numbers that the partition table has for them: every topic has a partition. */
+  readonly #topics = new TopicTable()
   /** Names with a `.` by those with `_` in its place. */
   readonly #collisionKeys = new Map<string, string>()
   readonly #names = new SortedNames()
@@ -91,17 +92,19 @@ export class Image implements WritableImage {
   isDraining = (brokerId: number): boolean => this.#brokers.get(brokerId)?.status === 'DRAINING'
 
   topic(name: string): Topic | undefined {
-    return this.#topics.get(name)
+    const number = this.#topics.numberOf(name)
+    return number === undefined ? undefined : this.#topics.at(number)
   }
 
   topicById(id: string): Topic | undefined {
-    return this.#topicsById.get(id)
+    const number = this.#partitions.numberOfTopic(id)
+    return number === undefined ? undefined : this.#topics.at(number)
   }
 
   /** The topic whose name is the same up to `.` and `_`. */
   topicLike(name: string): string | undefined {
     const key = collisionKey(name)
-    return this.#collisionKeys.get(key) ?? this.#topics.get(key)?.name
+    return this.#collisionKeys.get(key) ?? (this.#topics.numberOf(key) === undefined ? undefined : key)
   }
 
   /** Sorted. */
@@ -140,8 +143,7 @@ export class Image implements WritableImage {
   }
 
   #named(row: number): TopicPartition {
-    const partition = this.#partitions.at(row)
-    return { topic: this.#topicsById.get(partition.topicId)!, partition }
+    return { topic: this.#topics.at(this.#partitions.topicNumber(row))!, partition: this.#partitions.at(row) }
   }
 
   rowsWithReplicaOn(brokerId: number): number[] {
@@ -170,7 +172,7 @@ export class Image implements WritableImage {
   }
 
   topicOfNumber(number: number): Topic | undefined {
-    return this.#topicsById.get(this.#partitions.topicId(number))
+    return this.#topics.at(number)
   }
 
   partitionHealth(): PartitionHealth {
@@ -199,6 +201,11 @@ export class Image implements WritableImage {
     return this.#partitions.replicaLists()
   }
 
+  /** All topics as they are now, sorted by name, while the image goes on changing. */
+  captureTopics(): Topics {
+    return this.#topics.capture(this.topicNames)
+  }
+
   /** The replicas of each row as they are now: a copy, which stays while the image goes on changing. */
   captureReplicas(): ReplicaColumn {
     return this.#partitions.captureReplicas()
@@ -225,7 +232,8 @@ export class Image implements WritableImage {
   }
 
   addTopic(topic: Omit<Topic, 'rows'>, partitions: readonly Partition[]): void {
-    assert(!this.#topics.has(topic.name) && !this.#topicsById.has(topic.id), 'topic names and ids are unique')
+    const isNew = this.topic(topic.name) === undefined && this.topicById(topic.id) === undefined
+    assert(isNew, 'topic names and ids are unique')
     this.#addCollisionKey(topic.name)
     this.#names.add(topic.name)
     this.#setTopic({ ...topic, rows: this.#addRows(partitions) })
@@ -247,16 +255,15 @@ export class Image implements WritableImage {
   }
 
   changeTopic(topic: Topic): void {
-    this.#hash.subtract(hashTopic(present(this.#topicsById.get(topic.id), 'topic')))
+    this.#hash.subtract(hashTopic(present(this.topicById(topic.id), 'topic')))
     this.#setTopic(topic)
   }
 
   removeTopic(topic: Topic): void {
     this.#hash.subtract(this.#partitions.hashOfAll(topic.rows))
+    this.#topics.remove(this.#numberOf(topic))
     for (const row of topic.rows) this.#partitions.remove(row)
     this.#hash.subtract(hashTopic(topic))
-    this.#topics.delete(topic.name)
-    this.#topicsById.delete(topic.id)
     this.#collisionKeys.delete(collisionKey(topic.name))
     this.#names.remove(topic.name)
   }
@@ -287,7 +294,7 @@ export class Image implements WritableImage {
       stateHash: this.stateHash,
       ...(isFirst(this.#cluster) ? {} : { cluster: this.#cluster }),
       brokers: [...this.#brokers.values()],
-      topics: [...this.#topics.values()],
+      topics: this.#topics.capture(),
       names: this.#names.all(),
       table: this.#partitions.capture(),
     }
@@ -321,12 +328,20 @@ export class Image implements WritableImage {
   /** After their topics, sorted. */
   loadNames(names: readonly string[]): void {
     // The string of the topic, not its equal: there may be hundreds of thousands.
-    this.#names.load(names.map(name => this.#topics.get(name)?.name ?? name))
+    this.#names.load(names.map(name => this.#nameOf(name) ?? name))
+  }
+
+  #nameOf(name: string): string | undefined {
+    const number = this.#topics.numberOf(name)
+    return number === undefined ? undefined : this.#topics.nameOf(number)
+  }
+
+  #numberOf({ id }: Topic): number {
+    return present(this.#partitions.numberOfTopic(id), 'number of a topic')
   }
 
   #setTopic(topic: Topic): void {
-    this.#topics.set(topic.name, topic)
-    this.#topicsById.set(topic.id, topic)
+    this.#topics.set(this.#numberOf(topic), topic)
     this.#partitions.setRules(topic.id, topic.config)
     this.#hash.add(hashTopic(topic))
   }
@@ -346,7 +361,7 @@ export type CapturedImage = {
   /** Left out while nobody has changed it: releases from before there were levels can read it then. */
   readonly cluster?: ClusterRow
   readonly brokers: readonly Broker[]
-  readonly topics: readonly Topic[]
+  readonly topics: Topics
   readonly names: readonly string[]
   readonly table: CapturedTable
 }

@@ -181,7 +181,7 @@ function bytesOf(
 }
 
 function grown(rows: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(Math.max(16 * ROW_WORDS, 2 * rows.length))
+  const larger = new Int32Array(Math.max(16 * ROW_WORDS, 4 * rows.length))
   larger.set(rows)
   return larger
 }

@@ -300,9 +300,9 @@ export class PartitionTable {
     return this.#page(row).topics[rowInPage(row)]!
   }
 
-  /** Empty: there is no such topic. */
-  topicId(number: number): string {
-    return this.#topics.id(number)
+  /** Undefined: no row is of that topic. */
+  numberOfTopic(id: string): number | undefined {
+    return this.#topics.numberOf(id)
   }
 
   /** The topics of rows, each once. */

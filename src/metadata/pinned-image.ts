@@ -1,7 +1,7 @@
 import type { Broker } from './broker.ts'
 import type { CapturedImage, Image } from './image.ts'
 import { type Partition, PartitionTable } from './partition-table.ts'
-import type { Topic } from './topic.ts'
+import type { Topics } from './topic-table.ts'
 
 /**
  * The image as it was when this was made, for who reads it bit by bit while the image goes on changing. While it is pinned,
@@ -36,7 +36,7 @@ export class PinnedImage {
   }
 
   /** In no order. */
-  get topics(): readonly Topic[] {
+  get topics(): Topics {
     return this.#captured.topics
   }
 

@@ -4,6 +4,7 @@ import { type FirstResult, IdempotencyKeys } from './idempotency.ts'
 import { type CapturedImage, Image, type LoadedHead } from './image.ts'
 import { PAGE_ROWS, PartitionPage } from './partition-page.ts'
 import type { Topic } from './topic.ts'
+import { follow, rowsFrom } from './topic-page.ts'
 
 /**
  * Image and idempotency keys as a sequence of pieces, small enough that neither writing nor reading one holds up the process. The first
@@ -89,7 +90,9 @@ function piece(kind: number, body: Uint8Array): Uint8Array {
   return bytes
 }
 
-function* parts<T>(list: readonly T[], size: number): Generator<T[]> {
+type List<T> = { readonly length: number; slice(start: number, end: number): readonly T[] }
+
+function* parts<T>(list: List<T>, size: number): Generator<readonly T[]> {
   for (let start = 0; start < list.length; start += size) yield list.slice(start, start + size)
 }
 
@@ -105,15 +108,13 @@ type PackedTopic = Omit<Topic, 'rows'> & {
 /** Rows that were given out together follow each other. */
 function packTopic(topic: Topic): PackedTopic {
   const { rows } = topic
-  const from = rows[0] ?? 0
-  const together = rows.every((row, i) => row === from + i)
-  return { ...topic, rows: together ? { from, count: rows.length } : rows }
+  return { ...topic, rows: follow(rows) ? { from: rows[0] ?? 0, count: rows.length } : rows }
 }
 
 function unpackTopic(packed: PackedTopic): Topic {
   const { rows } = packed
   if (!('from' in rows)) return { ...packed, rows }
-  return { ...packed, rows: Array.from({ length: rows.count }, (_, i) => rows.from + i) }
+  return { ...packed, rows: rowsFrom(rows.from, rows.count) }
 }
 
 /** Builds an image from the pieces of one. Throws on what is no snapshot of this format, or does not fit together. */

@@ -6,27 +6,29 @@ import { assert } from '../base/assert.ts'
  */
 export class SortedNames {
   #sorted: readonly string[] = []
-  readonly #added = new Set<string>()
+  /** In no order; a list, as a set of hundreds of thousands takes three times the memory. */
+  #added: string[] = []
+  /** Of both: names that are not there any more. */
   readonly #removed = new Set<string>()
 
   /** The name is not among them. */
   add(name: string): void {
-    if (!this.#removed.delete(name)) this.#added.add(name)
+    if (!this.#removed.delete(name)) this.#added.push(name)
   }
 
   /** The name is among them. */
   remove(name: string): void {
-    if (!this.#added.delete(name)) this.#removed.add(name)
+    this.#removed.add(name)
   }
 
   /** Sorted. */
   all(): readonly string[] {
-    if (this.#added.size > 0 || this.#removed.size > 0) this.#merge()
+    if (this.#added.length > 0 || this.#removed.size > 0) this.#merge()
     return this.#sorted
   }
 
   #merge(): void {
-    const added = [...this.#added].sort()
+    const added = this.#added.filter(name => !this.#removed.has(name)).sort()
     const merged: string[] = []
     let next = 0
     for (const name of this.#sorted) {
@@ -35,7 +37,7 @@ export class SortedNames {
     }
     while (next < added.length) merged.push(added[next++]!)
     this.#sorted = merged
-    this.#added.clear()
+    this.#added = []
     this.#removed.clear()
   }
 

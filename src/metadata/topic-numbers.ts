@@ -73,6 +73,11 @@ export class TopicNumbers {
     this.#columns.unclean[number] = uncleanElectionAllowed(config) ? 1 : 0
   }
 
+  /** Undefined: it has no rows. */
+  numberOf(id: string): number | undefined {
+    return this.#numbers.get(id)
+  }
+
   /** The id of a topic; empty where the number is free. */
   id(number: number): string {
     return this.#ids[number] ?? ''

@@ -6,10 +6,13 @@ import type { Topic } from '../metadata/topic.ts'
 import { brokerRow, partitionRow, type Row, topicRow } from './rows.ts'
 import { BROKERS, PARTITIONS, type Step, TOPICS } from './tables.ts'
 
+/** An array, or what can be read as one bit by bit. */
+type List<T> = { readonly length: number; slice(start: number, end: number): readonly T[] }
+
 /** Rows of the image, or some of them, as they are at one version. */
 export type View = {
   readonly brokers: readonly Broker[]
-  readonly topics: readonly Topic[]
+  readonly topics: List<Topic>
   partition(row: number): Partition
   /** As commands number the topics that they do not name. */
   topicNumber(row: number): number
@@ -92,6 +95,6 @@ function* partitionSteps(image: Image, view: View, topics: readonly Topic[], sin
   yield { table: PARTITIONS, rows }
 }
 
-function* parts<T>(list: readonly T[], size: number): Generator<readonly T[]> {
+function* parts<T>(list: List<T>, size: number): Generator<readonly T[]> {
   for (let start = 0; start < list.length; start += size) yield list.slice(start, start + size)
 }

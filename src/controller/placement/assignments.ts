@@ -28,18 +28,19 @@ export class Assignments {
   }
 
   static *of(view: PlacementView): Generator<void, Assignments> {
-    const rows = new Int32Array(view.topics.reduce((sum, topic) => sum + topic.rows.length, 0))
+    let rows = new Int32Array(1_024)
     const starts: number[] = []
     let [count, done] = [0, 0]
     for (const topic of view.topics) {
       starts.push(count)
+      if (count + topic.rows.length > rows.length) rows = grown(rows, count + topic.rows.length)
       rows.set(topic.rows, count)
       count += topic.rows.length
       if (count - done < ROWS_PER_STEP) continue
       done = count
       yield
     }
-    return new Assignments(view, rows, starts)
+    return new Assignments(view, rows.subarray(0, count), starts)
   }
 
   get count(): number {
@@ -103,7 +104,7 @@ export class Assignments {
       if (this.#starts[middle]! <= partition) low = middle
       else high = middle - 1
     }
-    return { topic: this.#view.topics[low]!.name, partition: partition - this.#starts[low]! }
+    return { topic: this.#view.topics.at(low)!.name, partition: partition - this.#starts[low]! }
   }
 
   ids(partition: number): number[] {
@@ -114,4 +115,10 @@ export class Assignments {
   idsBefore(partition: number): readonly number[] {
     return this.#view.replicas(this.#rows[partition]!)
   }
+}
+
+function grown(rows: Int32Array, least: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.max(least, 2 * rows.length))
+  larger.set(rows)
+  return larger
 }

@@ -20,7 +20,7 @@ export function placementView(image: Image, resourcesOf = asRegistered): Placeme
   const held = image.captureReplicas()
   return {
     brokers: brokerLoads(image, resourcesOf),
-    topics: image.topicNames.map(name => image.topic(name)!),
+    topics: image.captureTopics(),
     replicas: row => targets.get(row) ?? held.at(row),
     held: held.at,
     holds: held.rowsWith,

@@ -6,7 +6,7 @@ export type PlacementView = {
   /** By ascending id. */
   readonly brokers: readonly BrokerLoad[]
   /** Sorted by name. Every node numbers the rows of its table differently: nothing may depend on them. */
-  readonly topics: readonly TopicRows[]
+  readonly topics: Iterable<TopicRows> & { at(index: number): TopicRows | undefined }
   /** The replicas of a partition; while it is being reassigned, those that it will have. */
   replicas(row: number): readonly number[]
   /** The replicas that it has now; while it is being reassigned, those that come and those that go. */

@@ -25,7 +25,7 @@ test('a view has brokers by id with what they hold and lead by order, and topics
       [3, 0, 0],
     ],
   )
-  const topics = view.topics.map(({ name, rows }) => [name, rows.map(row => view.replicas(row))])
+  const topics = [...view.topics].map(({ name, rows }) => [name, rows.map(row => view.replicas(row))])
   assert.deepEqual(topics, [
     ['a', [[2, 1]]],
     [
@@ -59,7 +59,7 @@ test('a partition that is being reassigned counts where it goes', () => {
   const changes = [{ topic: 'b', partition: 1, replicas: [1, 3] }]
   moved.accept({ type: 'AlterReplicasCommand', cause: 'MANUAL', changes })
   const view = placementView(moved.image)
-  const row = view.topics[1]!.rows[1]!
+  const row = view.topics.at(1)!.rows[1]!
   assert.equal(view.isReassigning(row), true)
   assert.deepEqual(
     [view.replicas(row), view.held(row)],

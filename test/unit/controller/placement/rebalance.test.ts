@@ -304,7 +304,7 @@ test('a plan does not depend on how a node numbers its rows, nor on the pauses w
       const view = viewOf(brokers, topics)
       const shifted = {
         ...view,
-        topics: view.topics.map(({ name, rows }) => ({ name, rows: rows.map(row => 1_000 - row) })),
+        topics: [...view.topics].map(({ name, rows }) => ({ name, rows: rows.map(row => 1_000 - row) })),
         replicas: (row: number) => view.replicas(1_000 - row),
         held: (row: number) => view.held(1_000 - row),
       }
