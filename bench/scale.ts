@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { updateFor } from '../src/controller/storage-update.ts'
 import { type Command, encodeCommand } from '../src/metadata/command.ts'
+import { HEAP_FLAGS } from '../src/server/heap-flags.ts'
 import type { MetadataNode } from '../src/server/metadata-node.ts'
 import { closeLoneNode, fill, LoopWatch, MIB, openLoneNode, propose } from './lib/lone-node.ts'
 import { machineLine } from './lib/machine.ts'
@@ -156,7 +157,9 @@ const COLUMNS: readonly [string, (figures: Figures) => string][] = [
 ]
 
 function inItsOwnProcess(size: string): Figures {
-  const child = spawnSync(process.execPath, ['--expose-gc', import.meta.filename, '--one', size], {
+  // As `dmq metadata` is started, and so that it can be told to collect its garbage.
+  const args = [...HEAP_FLAGS, '--expose-gc', import.meta.filename, '--one', size]
+  const child = spawnSync(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
   })

@@ -8,6 +8,7 @@ import { FatalError } from '../base/errors.ts'
 import { wholeNumber } from '../cli/session.ts'
 import { HttpClient } from '../io/http-client.ts'
 import { mirrorAddress } from '../mirror/address.ts'
+import { missingHeapFlags } from './heap-flags.ts'
 import { EXIT } from './process.ts'
 import { parseServices, type Service, type Services } from './services.ts'
 
@@ -152,7 +153,16 @@ function startNode(
   given: Readonly<Record<string, string>>,
 ): Node {
   const main = join(import.meta.dirname, '..', '..', 'bin', 'dmq.mjs')
-  const args = [main, kind, '--node-id', String(service.id), '--services', join(folder, 'services.json')]
+  const heap = missingHeapFlags([], process.env.NODE_OPTIONS)
+  const args = [
+    ...heap,
+    main,
+    kind,
+    '--node-id',
+    String(service.id),
+    '--services',
+    join(folder, 'services.json'),
+  ]
   args.push(
     '--cluster-key-file',
     join(folder, 'cluster.key'),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { HEAP_FLAGS } from '../../src/server/heap-flags.ts'
 
 export const root = dirname(dirname(import.meta.dirname))
 const main = join(root, 'bin', 'dmq.mjs')
@@ -49,7 +50,8 @@ export class NodeProcess {
       this.folder,
       ...this.#args,
     ]
-    this.#child = spawn(process.execPath, args, {
+    // As `dmq up` starts them: without the flags each would begin anew with them.
+    this.#child = spawn(process.execPath, [...HEAP_FLAGS, ...args], {
       env: { ...process.env, CLUSTER_KEY, LOG_FORMAT: 'json' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
