@@ -14,6 +14,7 @@ import { SegmentedLog } from '../log/segmented-log.ts'
 import { SnapshotStore } from '../log/snapshot-store.ts'
 import type { RaftOptions, Restored } from '../raft/options.ts'
 import { type Configuration, membersOf } from '../raft/voters.ts'
+import { LossRehearsal } from './loss-rehearsal.ts'
 import { RoomWatch } from './room-watch.ts'
 
 /** The world, as a metadata node sees it. The simulator brings its own. */
@@ -53,6 +54,7 @@ export class MetadataNode {
   readonly consensus: Consensus
   readonly replica: Replica
   readonly #log: Log
+  readonly #rehearsal: LossRehearsal
   readonly #peers: Peers
   readonly #events: MetadataNodeEvents
   readonly room: RoomWatch
@@ -88,6 +90,7 @@ export class MetadataNode {
     this.#log = log
     this.#events = events
     this.replica = replica
+    this.#rehearsal = new LossRehearsal(replica, clock)
     const membersChanged = (members: Configuration): void => {
       this.#peers.setTargets(targetsOf(members, options))
     }
@@ -148,6 +151,7 @@ export class MetadataNode {
   /** Speaks to nobody any more; the log is still open. */
   stop(): void {
     this.room.stop()
+    this.#rehearsal.stop()
     this.consensus.stop()
     this.#peers.close()
   }

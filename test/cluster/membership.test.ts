@@ -85,6 +85,9 @@ test('a node that is a learner says so, until it votes', async () => {
   const stateOf = async (of: NodeProcess) => (await cluster.readAt(of, '/controller')).body?.nodeState
   await until('it is a learner', async () => (await stateOf(node)) === 'LEARNER')
   assert.equal(await stateOf(first!), 'LEADER')
-  await sendProved(first!, 'POST', `${RAFT}/members`, { nodeId: 2, role: 'VOTER' })
-  await until('it votes', async () => (await stateOf(node)) === 'FOLLOWER')
+  // Not before it is caught up, which it may lack an answer to be.
+  await until('it votes', async () => {
+    await sendProved(first!, 'POST', `${RAFT}/members`, { nodeId: 2, role: 'VOTER' })
+    return (await stateOf(node)) === 'FOLLOWER'
+  })
 })
