@@ -85,7 +85,11 @@ export function receiveInstallSnapshot(core: Core, envelope: Envelope, message: 
   const { from, fromUuid, via } = envelope
   followLeader(core, from)
   const part = { from, fromUuid, message, ...(via === undefined ? {} : { via }) }
-  if (message.snapshot.index <= core.commit) answerMatched(core, part)
+  const { snapshot, term } = message
+  if (snapshot.term > term) {
+    const text = `its snapshot is of term ${snapshot.term}, later than its own term ${term}`
+    core.out.refusals.push({ from, reason: 'contradiction', text, ...(via === undefined ? {} : { via }) })
+  } else if (snapshot.index <= core.commit) answerMatched(core, part)
   else core.out.snapshotParts.push(part)
 }
 

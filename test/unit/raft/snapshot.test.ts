@@ -258,3 +258,14 @@ function stages(node: Node, { id, data }: StoredSnapshot, durable = true): Snaps
 function receives(node: Node, whole: StoredSnapshot): void {
   for (const one of stages(node, whole)) node.takeOver(one)
 }
+
+test('a snapshot of a later term than its leader’s is not kept, and ends nobody', () => {
+  const node = voter(3, 3, [1])
+  const sent = snapshot(4)
+  node.receive(1, part(1, sent.id, 0, sent.data))
+  assert.deepEqual(
+    node.refusals.map(({ reason }) => reason),
+    ['contradiction'],
+  )
+  assert.deepEqual(node.snapshotParts, [])
+})
