@@ -104,6 +104,8 @@ function leaderIsLive(core: Core): boolean {
 }
 
 export function receiveVoteReply(core: Core, { from }: Envelope, reply: VoteReply): void {
+  // It is back, and its vote is waited for again: who goes without it would run anew before it can answer, for ever.
+  if (from === core.givenUp) core.givenUp = null
   if (!reply.granted && reply.term > core.term) {
     core.becomeFollower(reply.term, null)
     return

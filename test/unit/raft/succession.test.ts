@@ -289,6 +289,48 @@ describe('crash of the leader', () => {
     assert.equal(node.status.role, 'LEADER')
   })
 
+  test('a leader that was given up and answers is waited for, though others refuse sooner', () => {
+    for (const lose of [crashNoticed, silenceNoticed]) {
+      const node = voter(2, 3, [1])
+      node.receive(1, heartbeat(2))
+      lose(node)
+      node.step({ type: 'tick' })
+      node.receive(3, { type: 'voteReply', term: 2, preVote: true, granted: false })
+      node.receive(1, { type: 'voteReply', term: 3, preVote: true, granted: true })
+      node.persist()
+      node.receive(3, { type: 'voteReply', term: 3, preVote: false, granted: false })
+      assert.deepEqual([node.status.role, node.status.term], ['CANDIDATE', 3], lose.name)
+      node.receive(1, vote(3))
+      assert.equal(node.status.role, 'LEADER', lose.name)
+    }
+  })
+
+  test('a leader that is back with a slow disk, and a successor that fell at once, are no endless election', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { cluster, leader, followers } = serving(seed, 3)
+      cluster.crash(leader)
+      for (const node of followers) cluster.lose(node, leader.id)
+      const leads = (node: Node): boolean => node.status.role === 'LEADER'
+      cluster.until(() => followers.some(leads), 20 * electionTimeoutMs, 'a successor')
+      const [fallen, voted] = followers.toSorted((a, b) => Number(leads(b)) - Number(leads(a))) as [
+        Node,
+        Node,
+      ]
+      // It has an entry that nobody else has, and refuses its vote to the one that gave up the first leader.
+      cluster.partition([leader.id], [fallen.id], [voted.id])
+      const { index } = fallen.status.last
+      cluster.until(() => fallen.status.durable === index, electionTimeoutMs, 'its first entry on its disk')
+      cluster.crash(fallen)
+      cluster.run(heartbeatIntervalMs)
+      cluster.healLinks()
+      cluster.slowDisk(leader, electionTimeoutMs / 4)
+      for (const node of [leader, fallen]) cluster.restart(node)
+      const { term } = voted.status
+      const next = cluster.untilLeader(5 * electionTimeoutMs)
+      assert(next.status.term <= term + 3, `seed ${seed}: ${next.status.term - term} terms`)
+    }
+  })
+
   test('when both followers run at the same moment, one of them is elected at once: no vote is split', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const { cluster, leader, followers } = serving(seed, 3)
