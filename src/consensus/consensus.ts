@@ -78,7 +78,7 @@ export class Consensus {
   /** Why no proposals are taken; null: they are. */
   #refusing: string | null = null
   #leadership: Leadership
-  #deposed: () => void = () => {}
+  #deposed = deferred<boolean>()
 
   constructor(options: RaftOptions & SnapshotOptions, restored: Restored, parts: ConsensusParts) {
     const { clock } = parts
@@ -163,14 +163,11 @@ export class Consensus {
   transfer(target: number | null, timeoutMs: number): Promise<boolean> {
     if (this.#stopped || this.#leadership.role !== 'LEADER') return Promise.resolve(true)
     if (this.#raft.configuration?.voters.length === 1) return Promise.resolve(false)
-    const done = deferred<boolean>()
-    const timer = this.#parts.clock.timer(timeoutMs, () => done.resolve(false))
-    this.#deposed = () => {
-      timer.cancel()
-      done.resolve(true)
-    }
+    const late = deferred<boolean>()
+    const timer = this.#parts.clock.timer(timeoutMs, () => late.resolve(false))
+    const gone = this.#deposed.promise.finally(() => timer.cancel())
     this.#step({ type: 'transfer', target })
-    return done.promise
+    return Promise.race([gone, late.promise])
   }
 
   /** Before a stop: leadership goes to another voter, and callers hear what became of their entries. */
@@ -398,7 +395,10 @@ export class Consensus {
     const before = this.#leadership
     if ((['role', 'term', 'leader', 'ready'] as const).every(key => now[key] === before[key])) return
     this.#leadership = now
-    if (now.role !== 'LEADER') this.#deposed()
+    if (now.role !== 'LEADER') {
+      this.#deposed.resolve(true)
+      this.#deposed = deferred()
+    }
     this.#parts.events.changed(now)
   }
 
