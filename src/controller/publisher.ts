@@ -115,7 +115,10 @@ export class Publisher {
     const subscriber = this.#subscribers.get(brokerId)
     if (subscriber === undefined) return true
     subscriber.stateHash = stateHash
-    if (subscriber.version === null || version > subscriber.version) subscriber.version = version
+    // A version that this node has not reached was one of before a recovery of the cluster: it counts no more.
+    const { version: known } = subscriber
+    if (known === null || version > known || known > this.#parts.replica.image.version)
+      subscriber.version = version
     this.#compare(subscriber, version, stateHash)
     if (subscriber.repair) this.#send(subscriber)
     return !subscriber.repair

@@ -65,6 +65,12 @@ function lastTerm({ runs, base }: Restored): number {
   return runs.at(-1)?.term ?? base.term
 }
 
+/**
+ * The lost voters may have been in later terms than this log knows of, and storage nodes ignore a controller of an earlier
+ * term than one they have followed. More terms than a cluster comes through while a voter is away.
+ */
+const TERMS_MISSED_MAX = 1_000_000
+
 /** One write: the entry that names this node alone, the term that it is of, and the vote for itself in that term. */
 async function appendRecovery({ identity, log }: StoppedNode, restored: Restored): Promise<void> {
   const { hardState, last } = restored
@@ -75,7 +81,7 @@ async function appendRecovery({ identity, log }: StoppedNode, restored: Restored
     throw new FatalError(
       `node ${id} is not a voter in its own log: recover from the data directory of one that is`,
     )
-  const term = Math.max(hardState.term, lastTerm(restored)) + 1
+  const term = Math.max(hardState.term, lastTerm(restored)) + TERMS_MISSED_MAX
   const recoveryEpoch = before.recoveryEpoch + 1
   const index = last + 1
   const data = encodeConfiguration({

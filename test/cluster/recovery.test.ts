@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { test } from 'node:test'
-import { Cluster, until } from './processes.ts'
+import { ask, Cluster, until } from './processes.ts'
 
 test('two of three voters are lost for good: the third is made a cluster of its own, and the others join it anew', async () => {
   await using cluster = await Cluster.start({
@@ -56,4 +56,33 @@ test('two of three voters are lost for good: the third is made a cluster of its 
     body.topics.map(({ topicName }: { topicName: string }) => topicName),
     ['after', 'kept'],
   )
+})
+
+test('storage nodes follow a cluster that was recovered from a voter which had missed many terms', async () => {
+  await using cluster = await Cluster.start({ metadata: 3, storage: 1 })
+  const [one, two, three] = cluster.metadata
+  await one!.end('SIGKILL')
+  const pair = [two!, three!]
+  for (let i = 0; i < 4; i++) {
+    const before = await cluster.controller()
+    const next = pair.find(node => node !== before)!
+    await cluster.dmq('quorum', 'transfer', String(next.entry.id))
+    await until('it leads', async () => (await cluster.controller()) === next)
+  }
+  const storage = cluster.storage[0]!
+  const url = `${storage.url}/api/v1/storage/status`
+  const term = async () => (await ask('GET', url)).body.controller?.term
+  const known = await until('it follows', async () => (await term()) ?? false)
+  for (const node of pair) await node.end('SIGKILL')
+  await cluster.dmq('recover', one!.folder, '--yes')
+  one!.start()
+  const at = await until('it leads', async () => {
+    const a = await ask('GET', `${one!.url}/api/v1/metadata/controller`)
+    return a.status === 200 && a.body
+  })
+  assert.ok(at.term > known, `term ${at.term} after ${known}`)
+  await until('the storage node follows it', async () => {
+    const { body } = await ask('GET', url)
+    return body.controller?.url === one!.url && body.status === 'ONLINE'
+  })
 })

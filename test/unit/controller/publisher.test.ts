@@ -236,6 +236,21 @@ test('who has a version that the controller has not is wrong when that lasts, no
   assert.equal(push.publisher.reported(7, version + 1, 'a hash'), false)
 })
 
+test('a node that had a version of before a recovery is brought what is new once it has what there is', async () => {
+  const push = new Push().withBroker()
+  push.accept(newTopic('one', [[7]]))
+  const { version, stateHash } = push.replica.image
+  await push.publish()
+  assert.equal(push.publisher.reported(7, version + 100, 'a hash of before'), true)
+  assert.equal(push.publisher.versionOf(7), version + 100)
+  push.fill()
+  assert.equal(push.publisher.reported(7, version, stateHash), true)
+  assert.equal(push.publisher.versionOf(7), version)
+  push.accept(newTopic('two', [[7]]))
+  await push.publish()
+  assert.equal(push.copy.image.version, version + 1)
+})
+
 test('a plain client is shown the rows; what it says of hashes changes nothing', async () => {
   const push = new Push().withBroker(null)
   await push.publish()
