@@ -2,12 +2,12 @@ import type { Clock, Timer } from '../io/clock.ts'
 import type { Broker } from '../metadata/broker.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
 import { REBALANCE_IS_KEPT } from '../metadata/features.ts'
-import type { Image } from '../metadata/image.ts'
-import { removingReplicas } from '../metadata/reassignment.ts'
-import type { ReassignmentCause } from '../metadata/replication.ts'
+import type { Image, TopicPartition } from '../metadata/image.ts'
+import { keepsData, originalReplicas, removingReplicas } from '../metadata/reassignment.ts'
+import { membersOf, type ReassignmentCause } from '../metadata/replication.ts'
 import { planDecommission } from './placement/decommission.ts'
 import { placementView, type ResourcesOf, standing } from './placement/image-view.ts'
-import { type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
+import { type RebalanceMove, type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
 import type { PlacementView } from './placement/view.ts'
 import { ownWrite, type Proposer, type Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
@@ -93,6 +93,7 @@ export class AutomaticMoves {
   async #tick(): Promise<void> {
     try {
       await this.#giveUpForReturned()
+      await this.#giveUpForLost()
       await this.#moveOn()
     } catch {
       // Leadership may be lost meanwhile, or the disk be full: the next tick, or the next controller, looks again.
@@ -109,7 +110,33 @@ export class AutomaticMoves {
         partition.reassignment!.cause === 'RECOVERY' && leaving.length > 0 && leaving.every(image.isActive)
       )
     })
-    const changes = returned.map(({ topic, partition }) => ({
+    await this.#giveUp(returned)
+  }
+
+  /** Moves to a broker that stays away itself would hold up all others; they are planned anew. */
+  async #giveUpForLost(): Promise<void> {
+    const { image } = this.#parts.replica
+    const away = new Set(
+      image
+        .brokers()
+        .filter(broker => this.#staysAway(broker))
+        .map(({ brokerId }) => brokerId),
+    )
+    if (away.size === 0) return
+    const lost = image.reassignments().filter(({ partition }) => {
+      const { cause, adding } = partition.reassignment!
+      const takers = membersOf(partition.replicas, adding)
+      return (
+        cause !== 'MANUAL' &&
+        takers.some(id => away.has(id)) &&
+        keepsData(partition, originalReplicas(partition))
+      )
+    })
+    await this.#giveUp(lost)
+  }
+
+  async #giveUp(moves: readonly TopicPartition[]): Promise<void> {
+    const changes = moves.map(({ topic, partition }) => ({
       topic: topic.name,
       partition: partition.id,
       replicas: null,
@@ -165,7 +192,17 @@ export class AutomaticMoves {
     if (!this.isRebalancing) return null
     const { moves, complete } = await this.planRebalance(free)
     if (complete && moves.length === 0) await this.stopRebalance(ownWrite('rebalance'))
-    return moves.length === 0 ? null : { cause: 'REBALANCE', changes: moves.map(changeOf) }
+    // The plan took its time: what was asked for meanwhile stands.
+    const stands = this.isRebalancing ? moves.filter(move => this.#isAsPlanned(move)) : []
+    return stands.length === 0 ? null : { cause: 'REBALANCE', changes: stands.map(changeOf) }
+  }
+
+  #isAsPlanned({ topic, partition, from }: RebalanceMove): boolean {
+    const { image } = this.#parts.replica
+    const row = image.topic(topic)?.rows[partition]
+    if (row === undefined) return false
+    const { replicas, reassignment } = image.partition(row)
+    return reassignment === null && replicas.join() === from.join()
   }
 
   #view(): PlacementView {

@@ -44,9 +44,9 @@ export class Proposer {
     this.#ended = true
   }
 
-  /** Throws what the command would be rejected with. */
-  check(intent: Intent): void {
-    planOf(preview(this.#parts.replica.image, this.#stamp(intent)))
+  /** What the command would come to now. Throws what it would be rejected with. */
+  check(intent: Intent): Plan {
+    return planOf(preview(this.#parts.replica.image, this.#stamp(intent)))
   }
 
   /** Decides what to do, and does it; a repeat of a keyed write gets the first result. Rejections are thrown. */

@@ -47,11 +47,15 @@ export class ReplicaMoves {
 
   /** Every partition of a topic gets more replicas, or fewer; all of them or none. */
   async setReplicationFactor(topicName: string, replicationFactor: number, write: Write): Promise<void> {
-    await this.#parts.proposer.submit(write, () => ({
-      type: 'AlterReplicasCommand',
-      cause: 'MANUAL',
-      changes: this.#resized(topicName, replicationFactor),
-    }))
+    const { proposer } = this.#parts
+    const { results = [] } = await proposer.submit(write, () => {
+      const changes = this.#resized(topicName, replicationFactor)
+      const intent = { type: 'AlterReplicasCommand', cause: 'MANUAL', changes } as const
+      assertAccepted(proposer.check(intent).results ?? [])
+      return intent
+    })
+    // What came in between can still refuse some: that must not look like success.
+    assertAccepted(results)
   }
 
   #resized(topicName: string, replicationFactor: number): ReplicasChange[] {
@@ -69,6 +73,11 @@ export class ReplicaMoves {
     )
     return lists.map((replicas, partition) => ({ topic: topicName, partition, replicas }))
   }
+}
+
+function assertAccepted(results: readonly (Rejection | null)[]): void {
+  const refused = results.find(rejection => rejection !== null)
+  if (refused !== undefined) throw new DmqError(refused.rejected, refused.message, refused.details)
 }
 
 function beingMoved(topic: string, { id }: Partition): DmqError {

@@ -16,6 +16,8 @@ export class Assignments {
   readonly #ids: number[] = []
   /** Replica lists are shared between many partitions: each is translated once. */
   readonly #translated = new Map<readonly number[], Int32Array>()
+  /** Those of them that name a broker which is not registered. */
+  readonly #broken = new Set<Int32Array>()
   readonly #originals: (Int32Array | undefined)[] = []
   readonly #changed = new Map<number, Int32Array>()
 
@@ -47,9 +49,9 @@ export class Assignments {
     return this.#rows.length
   }
 
-  /** A partition that is being reassigned is left alone. */
+  /** A partition that is being reassigned is left alone; so is one with a replica on a broker that was removed: that is replaced first. */
   isFixed(partition: number): boolean {
-    return this.#view.isReassigning(this.#rows[partition]!)
+    return this.#view.isReassigning(this.#rows[partition]!) || this.#broken.has(this.original(partition))
   }
 
   at(partition: number): Int32Array {
@@ -67,6 +69,7 @@ export class Assignments {
     if (numbers === undefined) {
       numbers = Int32Array.from(replicas, brokerId => this.#numberOf(brokerId))
       this.#translated.set(replicas, numbers)
+      if (numbers.some(number => number >= this.#view.brokers.length)) this.#broken.add(numbers)
     }
     return numbers
   }

@@ -26,6 +26,7 @@ export type DecommissionPlan = {
 /** How the replicas of a broker get away from it, `limit` at a time, topic by topic. */
 export function planDecommission(view: PlacementView, brokerId: number, limit: number): DecommissionPlan {
   const replacements = new Replacements({ brokers: withoutNewReplicas(view, brokerId) })
+  const registered = new Set(view.brokers.map(broker => broker.brokerId))
   const moves: ReplicaMove[] = []
   const stuck: StuckReplica[] = []
   let [stuckCount, moving, left] = [0, 0, 0]
@@ -34,12 +35,28 @@ export function planDecommission(view: PlacementView, brokerId: number, limit: n
     const from = view.replicas(row)
     if (!from.includes(brokerId)) moving += 1
     else if (moves.length < limit || view.isReassigning(row)) {
-      const found = view.isReassigning(row) ? reassigning(from) : replacements.replace(from, brokerId)
+      const leaving = [brokerId, ...from.filter(id => id !== brokerId && !registered.has(id))]
+      const found = view.isReassigning(row) ? reassigning(from) : replaceAll(replacements, from, leaving)
       if ('replicas' in found) moves.push({ topic, partition, from, to: found.replicas })
       else if (++stuckCount <= limit) stuck.push({ topic, partition, obstacle: found.obstacle })
     }
   }
   return { moves, stuck, stuckCount, moving, left }
+}
+
+/** Brokers that were removed leave together with the one that is to be left: no list may name them any more. */
+function replaceAll(
+  replacements: Replacements,
+  from: readonly number[],
+  leaving: readonly number[],
+): { readonly replicas: readonly number[] } | { readonly obstacle: Obstacle } {
+  let replicas = from
+  for (const brokerId of leaving) {
+    const found = replacements.replace(replicas, brokerId)
+    if ('obstacle' in found) return found
+    replicas = found.replicas
+  }
+  return { replicas }
 }
 
 /** Whoever leaves takes nothing, even before it is known to drain. */

@@ -6,7 +6,8 @@ import type { PlacementView } from './view.ts'
 
 /**
  * The replica lists of partitions with more or fewer replicas each. New ones come last, where the spread over racks is best
- * and the load least. Those that are not in sync go first, then the last ones: the preferred leader stays, if it can.
+ * and the load least. Those that are not in sync go first, then the last ones: the preferred leader stays, if it can. Brokers
+ * that were removed do not.
  * Throws NOT_ENOUGH_BROKERS.
  */
 export function withReplicationFactor(
@@ -15,8 +16,9 @@ export function withReplicationFactor(
   replicationFactor: number,
 ): number[][] {
   const replacements = new Replacements(view)
+  const registered = new Set(view.brokers.map(({ brokerId }) => brokerId))
   return partitions.map(partition => {
-    const list = shrunk(partition, replicationFactor)
+    const list = shrunk(partition, replicationFactor).filter(brokerId => registered.has(brokerId))
     while (list.length < replicationFactor) {
       const added = replacements.add(list)
       if ('obstacle' in added) throw new DmqError('NOT_ENOUGH_BROKERS', added.obstacle.text)

@@ -89,6 +89,46 @@ describe('a decommission', () => {
   })
 })
 
+test('a move to a broker that dies is planned anew, and holds up no others', async () => {
+  const { stage } = await staged(
+    [1, 2, 3, 4],
+    [
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ],
+  )
+  await stage.brokers.drain(4, 'DRAIN', WRITE)
+  await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
+  await stage.pass(1_000, 1, 2, 3, 4)
+  assert.deepEqual(moving(stage), ['0 to 3,2 (DECOMMISSION)', '1 to 3,2 (DECOMMISSION)'])
+  await stage.brokers.drain(4, null, WRITE)
+  await stage.pass(RECOVERY_MS + 4_000, 1, 2, 4)
+  assert.equal(stage.status(3), 'OFFLINE')
+  assert.deepEqual(moving(stage), ['0 to 3,2 (DECOMMISSION)', '1 to 3,2 (DECOMMISSION)'])
+  await stage.pass(6_000, 1, 2, 4)
+  assert.deepEqual(moving(stage), ['0 to 4,2 (DECOMMISSION)', '1 to 4,2 (DECOMMISSION)'])
+})
+
+test('a move that only the added replica can go on with is not given up, though another taker is lost', async () => {
+  const { stage } = await staged([1, 2, 3, 4, 5], [[1, 2, 3]])
+  await stage.pass(8_000, 1, 4, 5)
+  await stage.brokers.unregister(2, true, WRITE)
+  await stage.brokers.unregister(3, true, WRITE)
+  await stage.pass(1_000, 1, 4, 5)
+  assert.deepEqual(moving(stage), ['0 to 1,4,5 (RECOVERY)'])
+  const { leaderEpoch, partitionEpoch } = stage.partition('t')
+  const newIsr = [1, 4].map(brokerId => ({ brokerId, brokerEpoch: stage.epoch(brokerId) }))
+  const change = { topic: 't', partition: 0, leaderEpoch, partitionEpoch, newIsr }
+  const brokerEpoch = stage.epoch(1)
+  await stage.proposer.propose({ type: 'UpdateISRCommand', brokerId: 1, brokerEpoch, changes: [change] })
+  const before = stage.log.length
+  await stage.pass(RECOVERY_MS + 8_000, 4)
+  assert.deepEqual([stage.partition('t').leader, stage.partition('t').isr], [4, [4]])
+  assert.deepEqual(moving(stage), ['0 to 1,4,5 (RECOVERY)'])
+  assert.equal(stage.log.slice(before).includes('AlterReplicasCommand'), false)
+})
+
 describe('a broker that stays away', () => {
   test('has its replicas rebuilt on others after a while, though a third replica is away as well', async () => {
     const { stage } = await staged([1, 2, 3, 4], [[1, 2, 3]])
@@ -126,6 +166,15 @@ describe('a broker that stays away', () => {
     assert.deepEqual(moving(stage), ['0 to 3,2 (RECOVERY)'])
     await catchUp(stage)
     assert.deepEqual(stage.partition('t').isr, [3, 2])
+  })
+
+  test('and another of the same partition are removed: both are replaced at once', async () => {
+    const { stage } = await staged([1, 2, 3, 4, 5], [[1, 2, 3]])
+    await stage.pass(8_000, 1, 4, 5)
+    await stage.brokers.unregister(2, true, WRITE)
+    await stage.brokers.unregister(3, true, WRITE)
+    await stage.pass(1_000, 1, 4, 5)
+    assert.deepEqual(moving(stage), ['0 to 1,4,5 (RECOVERY)'])
   })
 
   test('is never replaced when the delay is 0', async () => {
@@ -206,6 +255,65 @@ describe('a rebalance and the next controller', () => {
     assert.deepEqual(await held(stage), [4, 4])
     assert.equal(next.isRebalancing, false)
   })
+})
+
+describe('while a rebalance is planned', () => {
+  /** So many partitions that the plan takes more than one turn; `meanwhile` happens in between. */
+  async function planned(meanwhile: (stage: Stage, moves: AutomaticMoves) => void): Promise<Stage> {
+    const lists = Array(10_000).fill([1, 2])
+    const { stage, moves } = await staged([1, 2, 3], lists, { recoveryDelayMs: 0, movesMax: 3 })
+    await stage.withTopic('u', lists)
+    await moves.rebalance(WRITE)
+    const { clock } = stage
+    const afterPending = clock.afterPending.bind(clock)
+    let once = () => meanwhile(stage, moves)
+    clock.afterPending = callback => {
+      once()
+      once = () => {}
+      afterPending(callback)
+    }
+    await clock.pass(1_000)
+    for (let turns = 0; turns < 20; turns++) await clock.runPending()
+    moves.end()
+    return stage
+  }
+
+  test('its moves are what is found to be uneven', async () => {
+    assert.equal(moving(await planned(() => {})).length, 3)
+  })
+
+  test('what an operator did to its partitions stands', async () => {
+    const resize = (stage: Stage) => {
+      const changes = [0, 1, 2, 3].map(partition => ({ topic: 't', partition, replicas: [1] }))
+      void stage.proposer.propose({ type: 'AlterReplicasCommand', cause: 'MANUAL', changes })
+    }
+    const stage = await planned(resize)
+    const lists = [0, 1, 2, 3].map(id =>
+      stage.replica.image.partition(stage.replica.image.topic('t')!.rows[id]!),
+    )
+    assert.deepEqual(
+      lists.map(({ replicas, reassignment }) => (reassignment?.target ?? replicas).length),
+      [1, 1, 1, 1],
+    )
+  })
+
+  test('and is stopped, nothing is begun', async () => {
+    const stage = await planned((_, moves) => void moves.stopRebalance(WRITE))
+    assert.deepEqual(moving(stage), [])
+  })
+})
+
+test('a rebalance leaves alone what names a broker that was removed, and ends', async () => {
+  const { stage, moves } = await staged([1, 2, 3], Array(6).fill([1, 2]), {
+    recoveryDelayMs: 0,
+    movesMax: 100,
+  })
+  await stage.pass(8_000, 1, 3)
+  await stage.brokers.unregister(2, true, WRITE)
+  const before = stage.log.length
+  await moves.rebalance(WRITE)
+  await stage.pass(3_000, 1, 3)
+  assert.deepEqual([moves.isRebalancing, stage.log.slice(before)], [false, []])
 })
 
 test('an operator takes over what the controller is moving, and is not disturbed', async () => {

@@ -94,3 +94,26 @@ test('a move says what it waits for', async () => {
     'broker 3 is OFFLINE: it asked to be fenced',
   ])
 })
+
+describe('replicas of a topic', () => {
+  test('on brokers that were removed give way to new ones', async () => {
+    const stage = await (await new Stage().withBrokers(1, 2, 3, 4)).withTopic('t', [[1, 2]])
+    await stage.pass(8_000, 1, 3, 4)
+    await stage.brokers.unregister(2, true, WRITE)
+    await new ReplicaMoves(stage).setReplicationFactor('t', 3, WRITE)
+    assert.deepEqual(stage.replica.image.reassignments()[0]!.partition.reassignment!.target, [1, 3, 4])
+  })
+
+  test('stay as they are where one partition cannot be changed', async () => {
+    const topic = [
+      [1, 2],
+      [3, 4],
+    ]
+    const stage = await (await new Stage().withBrokers(1, 2, 3, 4)).withTopic('t', topic)
+    await stage.pass(8_000, 1, 2)
+    const done = new ReplicaMoves(stage).setReplicationFactor('t', 1, WRITE)
+    await assert.rejects(done, { code: 'NOT_ENOUGH_BROKERS' })
+    assert.deepEqual(stage.partition('t', 0).replicas, [1, 2])
+    assert.equal(stage.replica.image.topic('t')!.replicationFactor, 2)
+  })
+})
