@@ -168,9 +168,10 @@ export class BrokerLifecycle {
   /** Controlled shutdown (KIP-841): it leaves every ISR and leads nothing; it stops when those who lead instead know. */
   async #shutDown(broker: Broker): Promise<HeartbeatVerdict> {
     const { brokerId, brokerEpoch: epoch } = broker
-    if (isActiveStatus(broker.status)) await this.#setStatus(broker, 'SHUTTING_DOWN', 'it asked to stop')
-    const known = this.#shutdowns.get(brokerId)
-    if (known?.epoch !== epoch)
+    const begins = isActiveStatus(broker.status)
+    if (begins) await this.#setStatus(broker, 'SHUTTING_DOWN', 'it asked to stop')
+    // A broker that was fenced on the way and came back begins anew: what others knew then says nothing about now.
+    if (begins || this.#shutdowns.get(brokerId)?.epoch !== epoch)
       this.#shutdowns.set(brokerId, { epoch, version: this.#parts.replica.image.version, since: this.#now() })
     const mayStop = this.#othersKnow(brokerId)
     if (mayStop) {

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../base/errors.ts'
+import type { Broker } from '../metadata/broker.ts'
 import type { IsrChange, IsrRemoval } from '../metadata/commands/update-isr.ts'
 import type { Rejection } from '../metadata/decision.ts'
 import type { Image } from '../metadata/image.ts'
@@ -42,6 +43,9 @@ export type IsrReportResult = {
 
 type Parts = { readonly proposer: Proposer; readonly replica: Replica; readonly brokers: BrokerLifecycle }
 
+/** Who reports, and with which metadata. */
+type Sender = { readonly nodeId: number; readonly brokerEpoch: number; readonly metadataVersion: number }
+
 /** What one report comes to: a part of the command, or an answer at once. */
 type Judged = { readonly change: IsrChange | IsrRemoval } | IsrReportResult
 
@@ -74,22 +78,54 @@ export class InSyncReplicas {
     return results
   }
 
-  /** One result for each report; what is applied is one command. */
+  /**
+   * One result for each report. What is applied is one command, and one more for each time that a partition is named again:
+   * what the second report of it comes to rests on what the first one did. `metadataVersion`: what the sender had.
+   */
   async report(
     nodeId: number,
-    brokerEpoch: number | undefined,
+    { brokerEpoch, metadataVersion }: { readonly brokerEpoch?: number; readonly metadataVersion: number },
     reports: readonly IsrReport[],
     write: Write,
   ): Promise<IsrReportResult[]> {
     const { brokers } = this.#parts
-    const sender = brokers.known(nodeId, brokerEpoch)
+    const sender = { nodeId, metadataVersion, brokerEpoch: brokers.known(nodeId, brokerEpoch).brokerEpoch }
     brokers.heard(nodeId)
-    const judged = reports.map(report => this.#judge(nodeId, report))
-    const changes = judged.flatMap(each => ('change' in each ? [each.change] : []))
-    if (changes.length === 0) return judged as IsrReportResult[]
-    const results = await this.alter(nodeId, sender.brokerEpoch, changes, write)
-    const applied = results[Symbol.iterator]()
-    return judged.map(each => ('change' in each ? appliedOr(applied.next().value ?? null) : each))
+    const results = new Map<IsrReport, IsrReportResult>()
+    // A key stands for one command; done once more, the later ones change nothing.
+    const { idempotency: _, ...later } = write
+    let waiting = await this.#round(sender, reports, write, results)
+    while (waiting.length > 0) waiting = await this.#round(sender, waiting, later, results)
+    return reports.map(report => results.get(report)!)
+  }
+
+  /** A command names a partition once. Returns the reports that have to wait for the next one. */
+  async #round(
+    sender: Sender,
+    reports: readonly IsrReport[],
+    write: Write,
+    results: Map<IsrReport, IsrReportResult>,
+  ): Promise<IsrReport[]> {
+    const changes = new Map<string, { readonly report: IsrReport; readonly change: IsrChange | IsrRemoval }>()
+    const waiting: IsrReport[] = []
+    for (const report of reports) {
+      const name = `${report.topic}-${report.partition}`
+      const judged = changes.has(name) ? null : this.#judge(sender, report)
+      if (judged === null) waiting.push(report)
+      else if ('change' in judged) changes.set(name, { report, change: judged.change })
+      else results.set(report, judged)
+    }
+    if (changes.size === 0) return waiting
+    const told = [...changes.values()]
+    const { nodeId, brokerEpoch } = sender
+    const applied = await this.alter(
+      nodeId,
+      brokerEpoch,
+      told.map(({ change }) => change),
+      write,
+    )
+    for (const [i, { report }] of told.entries()) results.set(report, appliedOr(applied[i] ?? null))
+    return waiting
   }
 
   /** Which replicas the broker, as leader, should take into its ISRs: others have said that they caught up. Told once. */
@@ -97,7 +133,7 @@ export class InSyncReplicas {
     return this.#hints.take(leader, hint => isStillOut(this.#parts.replica.image, leader, hint))
   }
 
-  #judge(nodeId: number, report: IsrReport): Judged {
+  #judge(sender: Sender, report: IsrReport): Judged {
     const { image } = this.#parts.replica
     const { topic, partition: id, brokerId } = report
     const row = image.topic(topic)?.rows[id]
@@ -115,22 +151,22 @@ export class InSyncReplicas {
       case 'LAG_THRESHOLD_BREACHED':
         return isIn ? removal(report) : { outcome: 'APPLIED' }
       case 'LAG_THRESHOLD_RECOVERED':
-        return isIn ? { outcome: 'APPLIED' } : this.#recovered(nodeId, partition, report)
+        return isIn ? { outcome: 'APPLIED' } : this.#recovered(sender, partition, report)
       case 'ISR_MEMBERSHIP_CHANGED':
         if (report.isInIsr === isIn) return { outcome: 'APPLIED' }
-        return report.isInIsr === true ? this.#expansion(nodeId, partition, report) : removal(report)
+        return report.isInIsr === true ? this.#expansion(sender, partition, report) : removal(report)
     }
   }
 
-  #recovered(nodeId: number, partition: Partition, report: IsrReport): Judged {
+  #recovered(sender: Sender, partition: Partition, report: IsrReport): Judged {
     const { currentLag = 0, lagThreshold = Number.POSITIVE_INFINITY } = report
-    if (currentLag <= lagThreshold * RECOVERED_BELOW) return this.#expansion(nodeId, partition, report)
+    if (currentLag <= lagThreshold * RECOVERED_BELOW) return this.#expansion(sender, partition, report)
     const most = lagThreshold * RECOVERED_BELOW
     return { outcome: 'HELD', message: `lag is ${currentLag}; it comes back at ${most} or less` }
   }
 
   /** With all its epochs, from the leader itself: compare and set. From anybody else it is a hint for the leader. */
-  #expansion(nodeId: number, partition: Partition, report: IsrReport): Judged {
+  #expansion({ nodeId, metadataVersion }: Sender, partition: Partition, report: IsrReport): Judged {
     const { image } = this.#parts.replica
     const { topic, brokerId, leaderEpoch, partitionEpoch } = report
     if (partition.leader === null)
@@ -139,10 +175,21 @@ export class InSyncReplicas {
       this.#hints.add(partition.leader, { topic, partition: partition.id, brokerId })
       return { outcome: 'PASSED_TO_LEADER' }
     }
+    const registeredAnew = newerThan(image.broker(brokerId), metadataVersion)
+    if (registeredAnew !== null)
+      return refused('INELIGIBLE_REPLICA', `partition ${topic}-${partition.id}: ${registeredAnew}`)
     const members = [...membersOf(partition.replicas, partition.isr), brokerId]
     const newIsr = members.map(id => ({ brokerId: id, brokerEpoch: image.broker(id)?.brokerEpoch ?? 0 }))
     return { change: { topic, partition: partition.id, leaderEpoch, partitionEpoch, newIsr } }
   }
+}
+
+/** A process that the leader did not know of cannot be what it saw catch up (KIP-903). Null: it knew of it. */
+function newerThan(broker: Broker | undefined, metadataVersion: number): string | null {
+  if (broker === undefined || broker.incarnationId === null || broker.brokerEpoch <= metadataVersion)
+    return null
+  const { brokerId, brokerEpoch } = broker
+  return `broker ${brokerId} registered anew at version ${brokerEpoch}, and the leader has metadata of version ${metadataVersion}; pull it`
 }
 
 function removal({ topic, partition, brokerId: removed, leaderEpoch }: IsrReport): Judged {

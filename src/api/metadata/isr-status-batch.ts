@@ -25,7 +25,8 @@ export function isrStatusBatch(app: FastifyInstance, context: Context): void {
 
 async function report(context: Context, body: IsrStatusBatchBody, write: Write) {
   const { nodeId, brokerEpoch, metadataVersion, isrUpdates } = body
-  const results = await context.controller.reign.isrs.report(nodeId, brokerEpoch, isrUpdates, write)
+  const sender = { metadataVersion, ...(brokerEpoch === undefined ? {} : { brokerEpoch }) }
+  const results = await context.controller.reign.isrs.report(nodeId, sender, isrUpdates, write)
   const { version } = context.replica.image
   return {
     success: results.every(({ outcome }) => outcome !== 'REFUSED'),

@@ -208,6 +208,23 @@ describe('a broker stops', () => {
     assert.equal(mayStop, true)
   })
 
+  test('one that came back in between waits for what its second shutdown changed', async () => {
+    const stage = await (await new Stage().withBrokers(1, 2)).withTopic('t', [[1, 2]])
+    const { version } = stage.replica.image
+    assert.equal((await stage.beat(1, { wantShutdown: true })).mayStop, false)
+    for (let i = 0; i < 8; i++) {
+      await stage.beat(2, { metadataVersion: version })
+      await stage.pass(1_000)
+    }
+    assert.equal(stage.status(1), 'OFFLINE')
+    await stage.beat(1)
+    await stage.beat(2)
+    assert.equal(stage.status(1), 'ONLINE')
+    assert.equal((await stage.beat(1, { wantShutdown: true })).mayStop, false)
+    await stage.beat(2)
+    assert.equal((await stage.beat(1, { wantShutdown: true })).mayStop, true)
+  })
+
   test('one that ends without waiting is OFFLINE when its session ends', async () => {
     const stage = await new Stage().withBrokers(1, 2)
     await stage.beat(1, { wantShutdown: true })

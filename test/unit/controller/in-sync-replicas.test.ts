@@ -8,9 +8,11 @@ async function staged(config: Record<string, string> = {}) {
   const stage = await (await new Stage().withBrokers(1, 2, 3)).withTopic('t', [[1, 2, 3]], config)
   const isrs = new InSyncReplicas(stage)
   const report = (nodeId: number, ...reports: Partial<IsrReport>[]) =>
+    reportAt(stage.replica.image.version, nodeId, ...reports)
+  const reportAt = (metadataVersion: number, nodeId: number, ...reports: Partial<IsrReport>[]) =>
     isrs.report(
       nodeId,
-      stage.epoch(nodeId),
+      { brokerEpoch: stage.epoch(nodeId), metadataVersion },
       reports.map(one => ({
         topic: 't',
         partition: 0,
@@ -26,7 +28,7 @@ async function staged(config: Record<string, string> = {}) {
     const { leaderEpoch, partitionEpoch } = stage.partition('t')
     return { leaderEpoch, partitionEpoch }
   }
-  return { stage, isrs, report, epochs }
+  return { stage, isrs, report, reportAt, epochs }
 }
 
 const RECOVERED = { updateType: 'LAG_THRESHOLD_RECOVERED' } as const
@@ -102,6 +104,40 @@ describe('a replica that caught up', () => {
     const [result] = await report(1, { ...RECOVERED, ...epochs() })
     assert.deepEqual([result!.outcome, result!.code], ['REFUSED', 'INELIGIBLE_REPLICA'])
   })
+})
+
+test('a process that the leader did not know of is not the one that it saw catch up', async () => {
+  const { stage, report, reportAt, epochs } = await staged()
+  const { version } = stage.replica.image
+  const seen = epochs()
+  stage.found.set(3, 'refused')
+  await stage.register(3, 'process 3 again')
+  await stage.beat(3)
+  assert.deepEqual(epochs(), seen)
+  const [late] = await reportAt(version, 1, { ...RECOVERED, ...seen })
+  assert.deepEqual([late!.outcome, late!.code], ['REFUSED', 'INELIGIBLE_REPLICA'])
+  const [again] = await report(1, { ...RECOVERED, ...seen })
+  assert.deepEqual([again!.outcome, stage.partition('t').isr], ['APPLIED', [1, 2, 3]])
+})
+
+test('two replicas of one partition are reported in one batch', async () => {
+  const { stage, isrs } = await staged()
+  await stage.withTopic('u', [[1, 2, 3]])
+  const before = stage.log.length
+  const reports = [2, 3].map(brokerId => ({
+    topic: 'u',
+    partition: 0,
+    brokerId,
+    updateType: 'LAG_THRESHOLD_BREACHED' as const,
+  }))
+  const sender = { brokerEpoch: stage.epoch(1), metadataVersion: stage.replica.image.version }
+  const write = { ...WRITE, idempotency: { key: 'a key', request: 'a request' } }
+  const results = await isrs.report(1, sender, reports, write)
+  assert.deepEqual(
+    [results, stage.partition('u').isr],
+    [[{ outcome: 'APPLIED' }, { outcome: 'APPLIED' }], [1]],
+  )
+  assert.deepEqual(stage.log.slice(before), ['UpdateISRCommand', 'UpdateISRCommand'])
 })
 
 test('a batch is one command, with a result for each of its parts', async () => {
