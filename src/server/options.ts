@@ -143,7 +143,7 @@ export const OPTIONS = {
     'election-timeout-ms',
     'integer',
     'silence of the controller after which an election begins',
-    { ...MS, min: 50, default: 800 },
+    { ...MS, min: 50, default: 750 },
   ),
   electionJitterMs: spec(
     'kraft.raft.election-timeout-jitter-ms',

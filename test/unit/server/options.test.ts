@@ -100,7 +100,7 @@ test('a file holds numbers and nested or dotted keys', () => {
     [options.nodeId, options.electionTimeoutMs, options.port, options.logLevel],
     [3, 700, 8080, 'warn'],
   )
-  assert.equal(read({ yaml: '' }).options.electionTimeoutMs, 800)
+  assert.equal(read({ yaml: '' }).options.electionTimeoutMs, 750)
   assert.equal(read({ yaml: '# nothing\n' }).options.nodeId, null)
 })
 
