@@ -10,7 +10,8 @@ export async function runBatch(options: Options): Promise<number> {
   const totals = new Totals(options)
   const showProgress = !options.json && process.stderr.isTTY === true
   const progress = showProgress ? setInterval(() => tell(totals, options), PROGRESS_MS) : null
-  await runAll(options, totals)
+  const stopped = interrupted()
+  await runAll(options, totals, stopped)
   if (progress !== null) {
     clearInterval(progress)
     process.stderr.write('\r\x1b[K')
@@ -19,10 +20,22 @@ export async function runBatch(options: Options): Promise<number> {
   return totals.ok ? 0 : 1
 }
 
-async function runAll(options: Options, totals: Totals): Promise<void> {
+/** Ctrl-C, or the end of a job: what has run so far is told. Once more, and it ends at once. */
+function interrupted(): () => boolean {
+  let stopped = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stopped = true
+    })
+  }
+  return () => stopped
+}
+
+async function runAll(options: Options, totals: Totals, stopped: () => boolean): Promise<void> {
   const end = performance.now() + options.minutes * 60_000
   let next = options.seed
   const over = (): boolean =>
+    stopped() ||
     next >= options.seed + options.seeds ||
     (options.minutes > 0 && performance.now() > end) ||
     (totals.failures.length > 0 && !options.keepGoing)
