@@ -47,10 +47,10 @@ export class Replica implements StateMachine {
 
   /** What is known of the past of the image, which begins now. */
   #begin(past: History | null): void {
-    const { version, stateHash } = this.#image
+    const { version, hashLanes } = this.#image
     this.#ring = new ChangeRing(version, this.#bounds.ringBytes)
     this.#hashes = new RecentHashes()
-    this.#hashes.add(version, stateHash)
+    this.#hashes.add(version, hashLanes)
     this.#history = past ?? new History(version)
   }
 
@@ -88,7 +88,7 @@ export class Replica implements StateMachine {
     })
     if ('rejected' in applied || applied.changes.length === 0) return applied
     this.ring.add({ version: index, commandType: type, commandData: text, ...touched })
-    this.#hashes.add(index, this.#image.stateHash)
+    this.#hashes.add(index, this.#image.hashLanes)
     for (const listener of this.#listeners) listener(command, applied.changes)
     this.#wake()
     return applied

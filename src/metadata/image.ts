@@ -15,7 +15,7 @@ import {
 } from './partition-table.ts'
 import type { CapturedLists } from './replica-lists.ts'
 import { SortedNames } from './sorted-names.ts'
-import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
+import { type HashLanes, type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
 import { type Topics, TopicTable } from './topic-table.ts'
 
@@ -60,6 +60,11 @@ export class Image implements WritableImage {
   /** Time of that command, in epoch milliseconds; never runs back. */
   get time(): number {
     return this.#time
+  }
+
+  /** The state hash as it is now, and as it becomes. */
+  get hashLanes(): HashLanes {
+    return this.#hash
   }
 
   get stateHash(): string {

@@ -1,26 +1,36 @@
+import { type HashLanes, hexOf } from './state-hash.ts'
+
 /**
  * The state hashes of the newest versions of an image: what another node says that it has at one of these versions can be
- * compared with what this one had there. Bounded in number.
+ * compared with what this one had there. Bounded in number; each command adds one, few are ever asked for, so they lie in a
+ * ring of numbers and become text when they are.
  */
 export class RecentHashes {
   readonly #max: number
-  /** In the order of the versions. */
-  readonly #hashes = new Map<number, string>()
+  readonly #versions: Float64Array
+  readonly #lows: Int32Array
+  readonly #highs: Int32Array
+  #added = 0
 
   constructor(max = 1_024) {
     this.#max = max
+    this.#versions = new Float64Array(max).fill(-1)
+    this.#lows = new Int32Array(max)
+    this.#highs = new Int32Array(max)
   }
 
-  add(version: number, stateHash: string): void {
-    this.#hashes.set(version, stateHash)
-    if (this.#hashes.size <= this.#max) return
-    const [oldest] = this.#hashes.keys()
-    this.#hashes.delete(oldest!)
+  /** Versions grow. */
+  add(version: number, { low, high }: HashLanes): void {
+    const place = this.#added++ % this.#max
+    this.#versions[place] = version
+    this.#lows[place] = low
+    this.#highs[place] = high
   }
 
   /** Null: the image never stood at this version, or that was too long ago. */
   at(version: number): string | null {
-    return this.#hashes.get(version) ?? null
+    const place = this.#versions.indexOf(version)
+    return place < 0 ? null : hexOf({ low: this.#lows[place]!, high: this.#highs[place]! })
   }
 
   /** Whether a node that has `stateHash` at `version` agrees; null where that is not known. */

@@ -3,9 +3,17 @@
  * depend on order, so a changed row costs one subtraction and one addition, however large the image is. It finds
  * accidents (a node that disagrees), not forgeries.
  */
-export class StateHash {
+export class StateHash implements HashLanes {
   #low = 0
   #high = 0
+
+  get low(): number {
+    return this.#low
+  }
+
+  get high(): number {
+    return this.#high
+  }
 
   add(row: RowHash): void {
     this.#low = (this.#low + row.low) | 0
@@ -18,8 +26,15 @@ export class StateHash {
   }
 
   toString(): string {
-    return hex(this.#high) + hex(this.#low)
+    return hexOf(this)
   }
+}
+
+/** As 32-bit integers. */
+export type HashLanes = { readonly low: number; readonly high: number }
+
+export function hexOf({ low, high }: HashLanes): string {
+  return hex(high) + hex(low)
 }
 
 function hex(lane: number): string {

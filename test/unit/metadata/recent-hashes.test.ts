@@ -4,16 +4,16 @@ import { RecentHashes } from '../../../src/metadata/recent-hashes.ts'
 
 test('what a node says is compared with what was here at that version, as long as that is known', () => {
   const hashes = new RecentHashes(3)
-  for (const version of [1, 4, 5, 9]) hashes.add(version, `hash ${version}`)
+  for (const version of [1, 4, 5, 9]) hashes.add(version, { low: -version, high: version })
   assert.deepEqual(
     [1, 3, 4, 9].map(version => hashes.at(version)),
-    [null, null, 'hash 4', 'hash 9'],
+    [null, null, '00000004fffffffc', '00000009fffffff7'],
   )
   assert.deepEqual(
     [
-      hashes.agrees(5, 'hash 5'),
+      hashes.agrees(5, '00000005fffffffb'),
       hashes.agrees(5, 'another'),
-      hashes.agrees(1, 'hash 1'),
+      hashes.agrees(1, '00000001ffffffff'),
       hashes.agrees(6, 'x'),
     ],
     [true, false, null, null],
