@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../io/clock.ts'
 
+/** A process that has just started has enough to do, and is seldom the one that leads next. */
+const BEGIN_MS = 3_000
 /** Between two pieces of work, so that whatever else this process has to do goes first. */
 const PAUSE_MS = 5
 
@@ -44,10 +46,14 @@ export class WarmUp implements Maker {
 
   /** In the order in which it was named, one piece per pause. */
   begin(): void {
+    this.#afterPause(BEGIN_MS)
+  }
+
+  #afterPause(pauseMs: number): void {
     if (this.#unmade.length === 0) return
-    this.#timer = this.#clock.timer(PAUSE_MS, () => {
+    this.#timer = this.#clock.timer(pauseMs, () => {
       this.#makeNext()
-      this.begin()
+      this.#afterPause(PAUSE_MS)
     })
   }
 
