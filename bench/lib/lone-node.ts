@@ -3,6 +3,7 @@ import { nodeClock } from '../../src/io/node-clock.ts'
 import { nodeDisk } from '../../src/io/node-disk.ts'
 import { type Command, encodeCommand } from '../../src/metadata/command.ts'
 import type { RaftOptions } from '../../src/raft/options.ts'
+import { keepHeapTight } from '../../src/server/heap-flags.ts'
 import { MetadataNode, type MetadataNodeEvents } from '../../src/server/metadata-node.ts'
 
 export const MIB = 1024 * 1024
@@ -53,6 +54,7 @@ export async function openLoneNode(
       throw error
     },
   }
+  keepHeapTight()
   const raft = { ...RAFT, random: Math.random, snapshotBytesMin: 16 * MIB }
   const node = await MetadataNode.open(
     { raft, folder, targets: [], freeBytesMin: 0 },

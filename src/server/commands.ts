@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { nodeDisk } from '../io/node-disk.ts'
+import { keepHeapTight } from './heap-flags.ts'
 import { dumpLog } from './log-dump.ts'
 import { OPTIONS, type OptionSpec, type Options, readOptions } from './options.ts'
 import { die, type Server, stopOnSignals } from './process.ts'
@@ -9,12 +10,16 @@ import { up } from './up.ts'
 /** The commands that run nodes, or read what a node left on disk. Servers are loaded only to be run: the CLI starts faster. */
 export function addServerCommands(program: Command): void {
   up(program)
-  node(program, 'metadata', 'run one metadata node', async options =>
-    (await import('./metadata-server.ts')).startMetadataServer(options, die),
-  )
-  node(program, 'storage', 'run one storage node', async options =>
-    (await import('./storage-server.ts')).startStorageServer(options),
-  )
+  node(program, 'metadata', 'run one metadata node', async options => {
+    const { startMetadataServer } = await import('./metadata-server.ts')
+    keepHeapTight()
+    return startMetadataServer(options, die)
+  })
+  node(program, 'storage', 'run one storage node', async options => {
+    const { startStorageServer } = await import('./storage-server.ts')
+    keepHeapTight()
+    return startStorageServer(options)
+  })
   const log = program.command('log').description('look into a Raft log')
   log
     .command('dump <folder>')
