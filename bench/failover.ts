@@ -24,7 +24,8 @@ const { values } = parseArgs({
 })
 const folder = join('.dmq', `bench-${process.pid}`)
 const RETRY_MS = 5
-const CALM_MS = 1_000
+/** So long that a node which came back has made ready what it does in its first seconds. */
+const CALM_MS = 4_000
 
 /** One way to go, and the way back. `end` may resolve when the process has ended. */
 type Loss = {

@@ -20,7 +20,7 @@ import {
  *     SEED=17 RUNS=5000 node --test test/api/fuzz.test.ts
  */
 const SEED = Number(process.env.SEED ?? 1)
-const RUNS = Number(process.env.RUNS ?? 1_000)
+const RUNS = Number(process.env.RUNS ?? 700)
 
 let cluster: Cluster
 let operations: Operation[]

@@ -10,7 +10,7 @@ import { runSeed } from '../../simulator/run.ts'
  * same run each time and would notice a bug. For more: npm run simulate, npm run mutate.
  */
 const FRESH_FIRST = 9_000
-const FRESH = 6
+const FRESH = 4
 
 async function isSound(seed: number, nodes: number | null = null): Promise<void> {
   const { failure } = await runSeed({ seed, nodes, write: null })
@@ -25,7 +25,7 @@ test(`${FRESH} seeds from ${FRESH_FIRST} on are sound`, async () => {
 })
 
 test('one seed is one run, to the last byte', async () => {
-  for (const seed of [3, 4]) {
+  for (const seed of [2, 13]) {
     const told: string[][] = [[], []]
     const runs = []
     for (const lines of told)
