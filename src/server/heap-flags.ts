@@ -29,5 +29,5 @@ function nameOf(flag: string): string {
  */
 export function keepHeapTight(): void {
   flushCompileCache()
-  setFlagsFromString('--heap-growing-percent=60')
+  setFlagsFromString('--heap-growing-percent=40')
 }
