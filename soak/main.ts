@@ -2,6 +2,8 @@
 import { type Options, readOptions } from './options.ts'
 import { linesOf } from './report.ts'
 
+// With an exit of their own these would leave the nodes running.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 const options = readOptions(process.argv.slice(2))
 if ('wrong' in options) {
   process.stderr.write(`soak: ${options.wrong}\n`)

@@ -55,6 +55,7 @@ export class NodeProcess {
       env: { ...process.env, CLUSTER_KEY, LOG_FORMAT: 'json' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    endWithUs(this.#child)
     const keep = (chunk: Buffer): void => {
       this.output = (this.output + chunk.toString()).slice(-100_000)
     }
@@ -84,6 +85,17 @@ export class NodeProcess {
   wake(): void {
     this.#child!.kill('SIGCONT')
   }
+}
+
+const children = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+/** Nothing is left running, however this process ends short of being killed; not even what stands still. */
+function endWithUs(child: ChildProcess): void {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
 }
 
 export type Answer = { status: number; body: any; headers: Headers }
