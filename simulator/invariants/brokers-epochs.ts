@@ -25,6 +25,14 @@ export function checkCompareAndSet(
     const change = command.changes.find(({ topic, partition }) => `${topic}-${partition}` === name)
     if (before === null || change === undefined || 'removed' in change) continue
     const { leaderEpoch, partitionEpoch } = change
+    const other = change.newIsr.find(
+      ({ brokerId, brokerEpoch }) => image.broker(brokerId)?.brokerEpoch !== brokerEpoch,
+    )
+    if (other !== undefined)
+      violated(
+        'B4',
+        `an ISR of ${name} takes in broker ${other.brokerId} as it was in epoch ${other.brokerEpoch}`,
+      )
     if (before.leaderEpoch !== leaderEpoch || before.partitionEpoch !== partitionEpoch)
       violated(
         'B4',
