@@ -6,7 +6,9 @@ import { StorageNode } from '../../src/broker/broker.ts'
 import type { BrokerEvents } from '../../src/broker/events.ts'
 import { MetadataClient } from '../../src/broker/metadata-client.ts'
 import type { ClusterKey } from '../../src/io/cluster-key.ts'
+import type { Image } from '../../src/metadata/image.ts'
 import { CleanStop } from '../../src/server/clean-stop.ts'
+import { Violation } from '../invariants/violation.ts'
 import { ProcessLife } from '../world/process-life.ts'
 import type { Timeline } from '../world/timeline.ts'
 import { type Lateness, VirtualClock } from '../world/virtual-clock.ts'
@@ -63,11 +65,12 @@ export class BrokerProcess implements Site {
     this.#parts = parts
     this.life = new ProcessLife(parts.touched)
     this.clock = new VirtualClock(timeline, machine.clock, this.life, chance, lateness)
-    this.copy = new WatchedCopy(({ version, stateHash }) => {
+    const changed = ({ version, stateHash }: Image): void => {
       if (!this.life.alive) return
       copied(id, version, stateHash)
       this.replicas.changed()
-    })
+    }
+    this.copy = new WatchedCopy(changed, why => onBug(new Violation('B4', `broker ${id} ${why}`)))
     this.replicas = new Replicas({
       ...plan,
       brokerId: id,

@@ -72,7 +72,10 @@ export class BrokerRun extends Run {
       copied: (brokerId, version, hash) =>
         this.#guarded(() => this.invariants.copied(brokerId, version, hash)),
       touched: () => {},
-      bug: error => this.witness.fail(new Violation('bug', String((error as Error).stack))),
+      bug: error =>
+        this.witness.fail(
+          error instanceof Violation ? error : new Violation('bug', String((error as Error).stack)),
+        ),
     })
     const { world } = this
     this.records = new BrokerWorkload({
