@@ -191,10 +191,16 @@ export class AutomaticMoves {
     }
     if (!this.isRebalancing) return null
     const { moves, complete } = await this.planRebalance(free)
-    if (complete && moves.length === 0) await this.stopRebalance(ownWrite('rebalance'))
+    // It is done when its last replicas have been copied, not when the last copy has begun.
+    if (complete && moves.length === 0 && !this.#isCopying) await this.stopRebalance(ownWrite('rebalance'))
     // The plan took its time: what was asked for meanwhile stands.
     const stands = this.isRebalancing ? moves.filter(move => this.#isAsPlanned(move)) : []
     return stands.length === 0 ? null : { cause: 'REBALANCE', changes: stands.map(changeOf) }
+  }
+
+  get #isCopying(): boolean {
+    const { image } = this.#parts.replica
+    return image.reassignments().some(({ partition }) => partition.reassignment!.cause === 'REBALANCE')
   }
 
   #isAsPlanned({ topic, partition, from }: RebalanceMove): boolean {

@@ -329,3 +329,19 @@ test('an operator takes over what the controller is moving, and is not disturbed
   await stage.pass(3_000, 1, 2, 3, 4)
   assert.deepEqual(moving(stage), ['0 to 4,3 (MANUAL)'])
 })
+
+test('a rebalance is under way until its last replica is copied', async () => {
+  const { stage, moves } = await staged([1, 2, 3], [[1], [2], [1], [2], [1], [2]], {
+    ...OPTIONS,
+    movesMax: 100,
+  })
+  await moves.rebalance(WRITE)
+  await stage.pass(1_000, 1, 2, 3)
+  assert.equal(moving(stage).length, 2)
+  await stage.pass(1_000, 1, 2, 3)
+  await stage.pass(1_000, 1, 2, 3)
+  assert.equal(moves.isRebalancing, true)
+  await catchUp(stage)
+  await stage.pass(1_000, 1, 2, 3)
+  assert.deepEqual([moving(stage), moves.isRebalancing], [[], false])
+})
