@@ -27,9 +27,9 @@ export function tell(
     case 'DrainBrokerCommand':
       return events.brokerDrained({ brokerId: command.brokerId, mode: command.mode })
     case 'ElectLeadersCommand':
-      return events.leadersElected({ electionType: command.electionType, partitions: changes.length })
+      return events.leadersElected({ electionType: command.electionType, partitions: changedCount(changes) })
     case 'AlterReplicasCommand':
-      return events.replicasAltered({ cause: command.cause, partitions: changes.length })
+      return events.replicasAltered({ cause: command.cause, partitions: changedCount(changes) })
     case 'UnregisterBrokerCommand':
       return events.brokerUnregistered({ brokerId: command.brokerId })
     case 'CreateTopicCommand': {
@@ -48,7 +48,7 @@ export function tell(
         what: 'config changed',
       })
     case 'UpdateISRCommand':
-      return events.isrChanged({ leader: command.brokerId, partitions: changes.length })
+      return events.isrChanged({ leader: command.brokerId, partitions: changedCount(changes) })
     case 'CreatePartitionsCommand':
       return events.topicChanged({
         topic: command.topicName,

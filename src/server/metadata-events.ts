@@ -3,6 +3,7 @@ import type { ControllerEvents } from '../controller/events.ts'
 import type { Refusal } from '../raft/io.ts'
 import type { Log } from './logger.ts'
 import type { MetadataNodeEvents } from './metadata-node.ts'
+import { statusEvent } from './story.ts'
 
 /** What a metadata node's log says of elections: one line per thing that happened, not per message. */
 export function leadershipStory(log: Log): (leadership: Leadership) => void {
@@ -100,8 +101,12 @@ export function controllerStory(log: Log): ControllerEvents {
       ),
     brokerStatus(event) {
       const moved = event.partitionsMoved > 0 ? `; ${event.partitionsMoved} partitions changed with it` : ''
-      const name = event.status === 'ONLINE' ? 'broker.online' : 'brokerLost'
-      log('info', name, `broker ${event.brokerId} is ${event.status}: ${event.reason}${moved}`, event)
+      log(
+        'info',
+        statusEvent(event.status),
+        `broker ${event.brokerId} is ${event.status}: ${event.reason}${moved}`,
+        event,
+      )
     },
     brokerDrained: ({ brokerId, mode }) => {
       const what =
@@ -130,7 +135,7 @@ export function controllerStory(log: Log): ControllerEvents {
         event,
       ),
     brokerUnregistered: event =>
-      log('info', 'brokerLost.unregistered', `broker ${event.brokerId} was removed`, event),
+      log('info', 'broker.unregistered', `broker ${event.brokerId} was removed`, event),
     topicCreated(event) {
       log(
         'info',

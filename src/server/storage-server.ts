@@ -22,6 +22,7 @@ import { storageMetrics } from './metrics/storage-metrics.ts'
 import type { Options } from './options.ts'
 import type { Server } from './process.ts'
 import { readServices } from './services.ts'
+import { statusEvent } from './story.ts'
 import { VERSION } from './version.ts'
 
 /** Builds a storage node from its options and starts it. */
@@ -130,8 +131,7 @@ function brokerStory(log: Log): BrokerEvents {
       ),
     registrationRefused: event =>
       log('warn', 'refused', `registration refused (${event.code}): ${event.message}`, event),
-    status: event =>
-      log('info', event.status === 'ONLINE' ? 'broker.online' : 'brokerLost', `is ${event.status}`, event),
+    status: event => log('info', statusEvent(event.status), `is ${event.status}`, event),
     metadata: event => log('debug', 'sync', `has metadata version ${event.version} by ${event.by}`, event),
     paired: event =>
       log('info', 'sync.paired', `pulls metadata from metadata node ${event.metadataServiceId} first`, event),

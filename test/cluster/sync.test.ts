@@ -64,7 +64,7 @@ test('kill -9 of the controller: sessions move to the next one, and so do pushes
   for (const node of nodes.filter((each: any) => each.serviceType === 'STORAGE'))
     assert.deepEqual([node.session, node.state, node.lag], [true, 'IN_SYNC', 0], JSON.stringify(node))
   for (const node of cluster.storage)
-    assert.ok(!events(node, 'brokerLost').length, `${node.entry.id} was fenced:\n${node.output}`)
+    assert.ok(!events(node, 'broker.offline').length, `${node.entry.id} was fenced:\n${node.output}`)
 })
 
 test('a controller that stands still keeps its connections, and the sessions move all the same', async () => {
