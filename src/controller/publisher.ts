@@ -138,7 +138,7 @@ export class Publisher {
       return
     }
     if (known !== undefined) this.#forget(known)
-    this.#subscribers.set(broker.brokerId, newSubscriber(broker))
+    this.#subscribers.set(broker.brokerId, newSubscriber(broker, known))
   }
 
   #forget(subscriber: Subscriber): void {

@@ -38,7 +38,8 @@ export type Subscriber = {
 
 export type Acknowledged = { readonly version: number; readonly stateHash: string | null }
 
-export function newSubscriber(broker: Broker): Subscriber {
+/** A new incarnation has said nothing yet. What was found wrong with the one before stays known: it may be why this one is here. */
+export function newSubscriber(broker: Broker, before?: Subscriber): Subscriber {
   return {
     broker,
     version: null,
@@ -52,8 +53,8 @@ export function newSubscriber(broker: Broker): Subscriber {
     lastFailure: null,
     repair: false,
     aheadSince: null,
-    divergences: 0,
-    lastDivergence: null,
+    divergences: before?.divergences ?? 0,
+    lastDivergence: before?.lastDivergence ?? null,
     whole: [],
   }
 }

@@ -213,6 +213,20 @@ test('a node that disagrees is named once, told to fetch everything until it agr
   assert.equal(push.copy.image.stateHash, push.replica.image.stateHash)
 })
 
+test('that a node disagreed is known after it has registered anew', async () => {
+  const push = new Push().withBroker()
+  push.accept(newTopic('one', [[7]]))
+  push.fill()
+  push.spoil()
+  await push.publish()
+  const { lastDivergence } = push.subscriber
+  push.accept({ ...plainBroker(7), incarnationId: 'process 2' } as Intent)
+  push.fill()
+  await push.publish()
+  assert.deepEqual([push.subscriber.repair, push.subscriber.divergences], [false, 1])
+  assert.deepEqual(push.subscriber.lastDivergence, lastDivergence)
+})
+
 test('what a heartbeat says is compared, too, at whatever version it was', async () => {
   const push = new Push().withBroker()
   await push.publish()
