@@ -26,6 +26,7 @@ export const ERRORS = {
   UNAUTHENTICATED: row(401, 58, false, 'Proof of the cluster key is missing or wrong.'),
   NOT_FOUND: row(404, -1, false, 'There is no such endpoint.'),
   UNKNOWN_TOPIC: row(404, 3, false, 'There is no such topic.'),
+  UNKNOWN_TOPIC_ID: row(404, 100, true, 'The topic was deleted; another has its name.'),
   UNKNOWN_PARTITION: row(404, 3, false, 'The topic has no such partition.'),
   UNKNOWN_BROKER: row(404, 102, false, 'No broker with this id is registered.'),
   TOPIC_ALREADY_EXISTS: row(409, 36, false, 'A topic with this name exists.'),

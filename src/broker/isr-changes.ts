@@ -5,6 +5,7 @@ import { bitOf, membersOf } from '../metadata/replication.ts'
 /** A replica here that has caught up, and is not in the ISR. */
 export type CaughtUp = {
   readonly topic: string
+  readonly topicId: string
   readonly partition: number
   readonly brokerId: number
   readonly updateType: 'LAG_THRESHOLD_RECOVERED'
@@ -27,7 +28,7 @@ export function caughtUpReplicas(image: Image, brokerId: number): CaughtUp[] {
     if (leader === null || leader === brokerId || (isr & bitOf(replicas, brokerId)) !== 0) continue
     const topic = image.topicById(topicId)!.name
     const what = { updateType: 'LAG_THRESHOLD_RECOVERED', currentLag: 0 } as const
-    caughtUp.push({ topic, partition, brokerId, leaderEpoch, ...what })
+    caughtUp.push({ topic, topicId, partition, brokerId, leaderEpoch, ...what })
   }
   return caughtUp
 }
@@ -54,5 +55,6 @@ function expansion(image: Image, row: number, added: ReadonlySet<number>): IsrCh
     brokerId,
     brokerEpoch: image.broker(brokerId)?.brokerEpoch ?? 0,
   }))
-  return [{ topic: image.topicById(topicId)!.name, partition: id, leaderEpoch, partitionEpoch, newIsr }]
+  const topic = image.topicById(topicId)!.name
+  return [{ topic, topicId, partition: id, leaderEpoch, partitionEpoch, newIsr }]
 }

@@ -5,9 +5,9 @@ import { REBALANCE_IS_KEPT } from '../metadata/features.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
 import { keepsData, originalReplicas, removingReplicas } from '../metadata/reassignment.ts'
 import { membersOf, type ReassignmentCause } from '../metadata/replication.ts'
-import { planDecommission } from './placement/decommission.ts'
+import { planDecommission, type ReplicaMove } from './placement/decommission.ts'
 import { placementView, type ResourcesOf, standing } from './placement/image-view.ts'
-import { type RebalanceMove, type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
+import { type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
 import type { PlacementView } from './placement/view.ts'
 import { ownWrite, type Proposer, type Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
@@ -136,11 +136,7 @@ export class AutomaticMoves {
   }
 
   async #giveUp(moves: readonly TopicPartition[]): Promise<void> {
-    const changes = moves.map(({ topic, partition }) => ({
-      topic: topic.name,
-      partition: partition.id,
-      replicas: null,
-    }))
+    const changes = moves.map(move => changeOf(move, null))
     if (changes.length > 0) await this.#alter({ cause: 'RECOVERY', changes })
   }
 
@@ -187,15 +183,15 @@ export class AutomaticMoves {
     const view = this.#view()
     for (const { brokerId, cause } of leaving) {
       const { moves } = planDecommission(view, brokerId, free)
-      if (moves.length > 0) return { cause, changes: moves.map(changeOf) }
+      if (moves.length > 0) return { cause, changes: this.#changesFor(moves) }
     }
     if (!this.isRebalancing) return null
     const { moves, complete } = await this.planRebalance(free)
     // It is done when its last replicas have been copied, not when the last copy has begun.
     if (complete && moves.length === 0 && !this.#isCopying) await this.stopRebalance(ownWrite('rebalance'))
     // The plan took its time: what was asked for meanwhile stands.
-    const stands = this.isRebalancing ? moves.filter(move => this.#isAsPlanned(move)) : []
-    return stands.length === 0 ? null : { cause: 'REBALANCE', changes: stands.map(changeOf) }
+    const changes = this.isRebalancing ? this.#changesFor(moves) : []
+    return changes.length === 0 ? null : { cause: 'REBALANCE', changes }
   }
 
   get #isCopying(): boolean {
@@ -203,12 +199,16 @@ export class AutomaticMoves {
     return image.reassignments().some(({ partition }) => partition.reassignment!.cause === 'REBALANCE')
   }
 
-  #isAsPlanned({ topic, partition, from }: RebalanceMove): boolean {
+  /** Of the partitions that still are as they were when the moves were planned. */
+  #changesFor(moves: readonly ReplicaMove[]): ReplicasChange[] {
     const { image } = this.#parts.replica
-    const row = image.topic(topic)?.rows[partition]
-    if (row === undefined) return false
-    const { replicas, reassignment } = image.partition(row)
-    return reassignment === null && replicas.join() === from.join()
+    return moves.flatMap(({ topic: name, partition: id, from, to }) => {
+      const topic = image.topic(name)
+      if (topic?.rows[id] === undefined) return []
+      const partition = image.partition(topic.rows[id])
+      const isAsPlanned = partition.reassignment === null && partition.replicas.join() === from.join()
+      return isAsPlanned ? [changeOf({ topic, partition }, to)] : []
+    })
   }
 
   #view(): PlacementView {
@@ -237,14 +237,8 @@ function unregistered(image: Image): number[] {
   return [...named].filter(brokerId => image.broker(brokerId) === undefined).sort((a, b) => a - b)
 }
 
-function changeOf({
-  topic,
-  partition,
-  to,
-}: {
-  readonly topic: string
-  readonly partition: number
-  readonly to: readonly number[]
-}): ReplicasChange {
-  return { topic, partition, replicas: to }
+/** It says what it was decided on: between a proposal and its commit others come to theirs. */
+function changeOf({ topic, partition }: TopicPartition, replicas: readonly number[] | null): ReplicasChange {
+  const { id, partitionEpoch } = partition
+  return { topic: topic.name, topicId: topic.id, partition: id, partitionEpoch, replicas }
 }

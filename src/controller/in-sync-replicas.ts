@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../base/errors.ts'
 import type { Broker } from '../metadata/broker.ts'
+import { type NamedPartition, rowOf } from '../metadata/commands/named-partition.ts'
 import type { IsrChange, IsrRemoval } from '../metadata/commands/update-isr.ts'
 import type { Rejection } from '../metadata/decision.ts'
 import type { Image } from '../metadata/image.ts'
@@ -11,9 +12,7 @@ import type { Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
 /** What a storage node has seen of one replica. */
-export type IsrReport = {
-  readonly topic: string
-  readonly partition: number
+export type IsrReport = NamedPartition & {
   /** Whose replica. */
   readonly brokerId: number
   readonly updateType: IsrReportType
@@ -136,8 +135,8 @@ export class InSyncReplicas {
   #judge(sender: Sender, report: IsrReport): Judged {
     const { image } = this.#parts.replica
     const { topic, partition: id, brokerId } = report
-    const row = image.topic(topic)?.rows[id]
-    if (row === undefined) return refused('UNKNOWN_PARTITION', `there is no partition ${topic}-${id}`)
+    const row = rowOf(image, report)
+    if (typeof row !== 'number') return refused(row.rejected, row.message)
     const partition = image.partition(row)
     const bit = bitOf(partition.replicas, brokerId)
     if (bit === 0)
@@ -149,12 +148,14 @@ export class InSyncReplicas {
       case 'PARTITION_BECAME_FOLLOWER':
         return agreesOr(partition.leader !== brokerId, partition, report)
       case 'LAG_THRESHOLD_BREACHED':
-        return isIn ? removal(report) : { outcome: 'APPLIED' }
+        return isIn ? removal(partition, report) : { outcome: 'APPLIED' }
       case 'LAG_THRESHOLD_RECOVERED':
         return isIn ? { outcome: 'APPLIED' } : this.#recovered(sender, partition, report)
       case 'ISR_MEMBERSHIP_CHANGED':
         if (report.isInIsr === isIn) return { outcome: 'APPLIED' }
-        return report.isInIsr === true ? this.#expansion(sender, partition, report) : removal(report)
+        return report.isInIsr === true
+          ? this.#expansion(sender, partition, report)
+          : removal(partition, report)
     }
   }
 
@@ -180,7 +181,8 @@ export class InSyncReplicas {
       return refused('INELIGIBLE_REPLICA', `partition ${topic}-${partition.id}: ${registeredAnew}`)
     const members = [...membersOf(partition.replicas, partition.isr), brokerId]
     const newIsr = members.map(id => ({ brokerId: id, brokerEpoch: image.broker(id)?.brokerEpoch ?? 0 }))
-    return { change: { topic, partition: partition.id, leaderEpoch, partitionEpoch, newIsr } }
+    const { topicId, id } = partition
+    return { change: { topic, topicId, partition: id, leaderEpoch, partitionEpoch, newIsr } }
   }
 }
 
@@ -192,8 +194,10 @@ function newerThan(broker: Broker | undefined, metadataVersion: number): string 
   return `broker ${brokerId} registered anew at version ${brokerEpoch}, and the leader has metadata of version ${metadataVersion}; pull it`
 }
 
-function removal({ topic, partition, brokerId: removed, leaderEpoch }: IsrReport): Judged {
-  return { change: { topic, partition, removed, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) } }
+function removal({ topicId, id: partition }: Partition, report: IsrReport): Judged {
+  const { topic, brokerId: removed, leaderEpoch } = report
+  const change = { topic, topicId, partition, removed }
+  return { change: leaderEpoch === undefined ? change : { ...change, leaderEpoch } }
 }
 
 function agreesOr(agrees: boolean, { leader, leaderEpoch }: Partition, report: IsrReport): IsrReportResult {

@@ -7,9 +7,10 @@
  * |---|---|
  * | 1 | everything before there were levels |
  * | 2 | a rebalance that was asked for is kept in the image, and outlives the controller |
+ * | 3 | changes of ISRs and moves of the controller say which topic they mean, and which state of it they were decided on |
  */
 export const FEATURES = {
-  'metadata.version': { min: 1, max: 2 },
+  'metadata.version': { min: 1, max: 3 },
 } as const satisfies Record<string, FeatureRange>
 
 export type FeatureRange = { readonly min: number; readonly max: number }
@@ -18,6 +19,7 @@ export type FeatureLevels = Readonly<Record<string, number>>
 
 /** From this level of `metadata.version` on. */
 export const REBALANCE_IS_KEPT = 2
+export const CHANGES_SAY_WHAT_THEY_MEAN = 3
 
 /** What is in force where nobody raised it. */
 export const FIRST_LEVELS: FeatureLevels = { 'metadata.version': FEATURES['metadata.version'].min }

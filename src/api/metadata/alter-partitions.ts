@@ -35,15 +35,17 @@ async function alter(context: Context, body: AlterPartitionsBody, write: Write) 
 }
 
 /** Nodes may send more than this release knows; only what it knows goes into the log. */
-function known({
-  topic,
-  partition,
-  leaderEpoch,
-  partitionEpoch,
-  newIsr,
-}: AlterPartitionsBody['changes'][number]) {
-  const members = newIsr.map(({ brokerId, brokerEpoch }) => ({ brokerId, brokerEpoch }))
-  return { topic, partition, leaderEpoch, partitionEpoch, newIsr: members }
+function known(change: AlterPartitionsBody['changes'][number]) {
+  const { topic, topicId, partition, leaderEpoch, partitionEpoch } = change
+  const newIsr = change.newIsr.map(({ brokerId, brokerEpoch }) => ({ brokerId, brokerEpoch }))
+  return {
+    topic,
+    ...(topicId === undefined ? {} : { topicId }),
+    partition,
+    leaderEpoch,
+    partitionEpoch,
+    newIsr,
+  }
 }
 
 type Refused = { readonly rejected: string; readonly message: string } | null | undefined

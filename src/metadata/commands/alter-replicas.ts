@@ -5,9 +5,9 @@ import type { Partition } from '../partition-table.ts'
 import { beginMove, cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
 import { REPLICATION_FACTOR_MAX, type Reassignment, type ReassignmentCause, settle } from '../replication.ts'
 import { replicasFault } from './create-topic.ts'
+import { changesSayWhatTheyMean, type NamedPartition, rowOf } from './named-partition.ts'
 import { revised, rulesFor } from './partitions-of-broker.ts'
 import { replicationFactors } from './replication-factors.ts'
-import { unknownPartition } from './update-isr.ts'
 
 /**
  * Replicas of partitions move to other brokers (KIP-455), or a move is cancelled (`replicas` is null). Those that come are
@@ -21,10 +21,10 @@ export type AlterReplicasCommand = {
   readonly changes: readonly ReplicasChange[]
 }
 
-export type ReplicasChange = {
-  readonly topic: string
-  readonly partition: number
+export type ReplicasChange = NamedPartition & {
   readonly replicas: readonly number[] | null
+  /** What it was decided on: where the partition has changed since, it is to be decided anew. */
+  readonly partitionEpoch?: number
 }
 
 export function decide(image: Image, { cause, changes }: AlterReplicasCommand, moment: Moment): Decision {
@@ -32,9 +32,8 @@ export function decide(image: Image, { cause, changes }: AlterReplicasCommand, m
   const planned: Change[] = []
   const unchanged: number[] = []
   const results = changes.map((change, i) => {
-    const topic = image.topic(change.topic)
-    const row = topic?.rows[change.partition]
-    if (topic === undefined || row === undefined) return unknownPartition(image, change)
+    const row = rowOf(image, change)
+    if (typeof row !== 'number') return row
     if (seen.has(row)) return reject('INVALID_REQUEST', `partition ${nameOf(change)} is named twice`)
     seen.add(row)
     const before = image.partition(row)
@@ -69,8 +68,13 @@ function faultOf(
   change: ReplicasChange,
   cause: ReassignmentCause,
 ): Rejection | null {
-  const { replicas } = change
+  const { replicas, partitionEpoch = before.partitionEpoch } = change
   const moving = before.reassignment
+  if (partitionEpoch !== before.partitionEpoch && changesSayWhatTheyMean(image))
+    return reject(
+      'INVALID_UPDATE_VERSION',
+      `partition ${nameOf(change)}: partition epoch is ${before.partitionEpoch}, ${partitionEpoch} was given`,
+    )
   if (replicas === null) {
     if (moving === null)
       return reject('NO_REASSIGNMENT_IN_PROGRESS', `partition ${nameOf(change)} is not being moved`)

@@ -3,8 +3,8 @@ import { type Decision, type Moment, type Rejection, reject } from '../decision.
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
 import { bitOf, electAnyone, type Rules } from '../replication.ts'
+import { type NamedPartition, rowOf } from './named-partition.ts'
 import { revised, rulesFor } from './partitions-of-broker.ts'
-import { unknownPartition } from './update-isr.ts'
 
 /**
  * PREFERRED: the first replica leads, if it is in the ISR. UNCLEAN: where nobody leads, any live replica does, and whatever
@@ -15,7 +15,7 @@ export type ElectLeadersCommand = {
   readonly type: 'ElectLeadersCommand'
   readonly time: number
   readonly electionType: 'PREFERRED' | 'UNCLEAN'
-  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
+  readonly partitions: readonly NamedPartition[]
 }
 
 export function decide(
@@ -26,8 +26,8 @@ export function decide(
   const seen = new Map<number, Rejection | null>()
   const changes: Change[] = []
   const results = partitions.map(named => {
-    const row = image.topic(named.topic)?.rows[named.partition]
-    if (row === undefined) return unknownPartition(image, named)
+    const row = rowOf(image, named)
+    if (typeof row !== 'number') return row
     const result = seen.get(row)
     if (result !== undefined) return result
     const before = image.partition(row)

@@ -3,7 +3,7 @@ import { type Decision, type Moment, type Rejection, reject } from '../decision.
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
 import { bitOf, countOf, minIsrOf, type Replication, settle } from '../replication.ts'
-import { unknownTopic } from './delete-topic.ts'
+import { type NamedPartition, rowOf } from './named-partition.ts'
 import { revised, rulesFor } from './partitions-of-broker.ts'
 import { staleEpoch, unknownBroker } from './register-broker.ts'
 
@@ -21,17 +21,14 @@ export type UpdateISRCommand = {
   readonly changes: readonly (IsrChange | IsrRemoval)[]
 }
 
-export type IsrChange = {
-  readonly topic: string
-  readonly partition: number
+/** The epochs are those of the topic with that id: one created again under the name begins them anew. */
+export type IsrChange = NamedPartition & {
   readonly leaderEpoch: number
   readonly partitionEpoch: number
   readonly newIsr: readonly { readonly brokerId: number; readonly brokerEpoch: number }[]
 }
 
-export type IsrRemoval = {
-  readonly topic: string
-  readonly partition: number
+export type IsrRemoval = NamedPartition & {
   /** The follower that is no longer in sync. */
   readonly removed: number
   /** Of the leadership in which it was seen; a report of an earlier one says nothing about this one. */
@@ -49,8 +46,8 @@ export function decide(
   const seen = new Set<number>()
   const planned: Change[] = []
   const results = changes.map(change => {
-    const row = image.topic(change.topic)?.rows[change.partition]
-    if (row === undefined) return unknownPartition(image, change)
+    const row = rowOf(image, change)
+    if (typeof row !== 'number') return row
     if (seen.has(row)) return reject('INVALID_REQUEST', `partition ${nameOf(change)} is named twice`)
     seen.add(row)
     const partition = image.partition(row)
@@ -64,14 +61,6 @@ export function decide(
     return null
   })
   return { changes: planned, results }
-}
-
-export function unknownPartition(
-  image: Image,
-  { topic, partition }: { readonly topic: string; readonly partition: number },
-): Rejection {
-  if (image.topic(topic) === undefined) return unknownTopic(topic)
-  return reject('UNKNOWN_PARTITION', `topic ${topic} has no partition ${partition}`)
 }
 
 /** In Kafka's order: what is ahead of us shows that *we* are behind; what is behind is the sender's loss. */

@@ -3,6 +3,8 @@ import { Id, open, Text, Time, Version } from './fields.ts'
 
 /** What storage nodes report of their replicas, and what they are answered. Open: releases can be mixed. */
 const PartitionName = { topic: Text(249), partition: Id }
+/** Where it is given, another topic that has the name now is not meant. */
+const TopicId = { topicId: Type.Optional(Text(64)) }
 const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 export const IsrStatusBatchBody = Type.Object(
@@ -14,6 +16,7 @@ export const IsrStatusBatchBody = Type.Object(
       Type.Object(
         {
           ...PartitionName,
+          ...TopicId,
           brokerId: Id,
           updateType: Type.Unsafe<
             | 'LAG_THRESHOLD_BREACHED'

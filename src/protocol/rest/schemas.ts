@@ -121,6 +121,7 @@ export const AlterPartitionsBody = Type.Object(
       Type.Object(
         {
           topic: TopicName,
+          topicId: Type.Optional(Text(64)),
           partition: Id,
           leaderEpoch: Version,
           partitionEpoch: Version,

@@ -18,7 +18,8 @@ function shrunk(): Machine {
 test('a follower that is ONLINE and not in the ISR has caught up, in each of its partitions', () => {
   const { image } = shrunk()
   const { leaderEpoch } = image.partition(0)
-  const what = { topic: 't', brokerId: 2, leaderEpoch, updateType: 'LAG_THRESHOLD_RECOVERED', currentLag: 0 }
+  const named = { topic: 't', topicId: 'id of t', brokerId: 2, leaderEpoch }
+  const what = { ...named, updateType: 'LAG_THRESHOLD_RECOVERED', currentLag: 0 }
   assert.deepEqual(caughtUpReplicas(image, 2), [
     { ...what, partition: 0 },
     { ...what, partition: 1 },
@@ -50,7 +51,8 @@ test('the leader proposes the ISR with all who caught up, one change for each pa
   const changes = isrExpansions(image, 1, hints)
   const { leaderEpoch, partitionEpoch } = image.partition(1)
   const newIsr = [1, 2, 3].map(brokerId => ({ brokerId, brokerEpoch: image.broker(brokerId)!.brokerEpoch }))
-  assert.deepEqual(changes, [{ topic: 't', partition: 1, leaderEpoch, partitionEpoch, newIsr }])
+  const named = { topic: 't', topicId: 'id of t', partition: 1 }
+  assert.deepEqual(changes, [{ ...named, leaderEpoch, partitionEpoch, newIsr }])
 })
 
 test('hints that are out of date come to nothing', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AutomaticMoves } from '../../../src/controller/automatic-moves.ts'
 import { drainProgress } from '../../../src/controller/drain-progress.ts'
+import { FEATURES } from '../../../src/metadata/features.ts'
 import { Stage, WRITE } from './stage.ts'
 
 const RECOVERY_MS = 20_000
@@ -15,18 +16,8 @@ async function staged(brokers: number[], assignments: number[][], options = OPTI
 /** The leaders take everybody in who was added, as they do when a replica has caught up. */
 async function catchUp(stage: Stage): Promise<void> {
   for (const { topic, partition } of stage.replica.image.reassignments()) {
-    const { leader, leaderEpoch, partitionEpoch, replicas } = partition
-    const newIsr = replicas
-      .filter(stage.replica.image.isActive)
-      .map(brokerId => ({ brokerId, brokerEpoch: stage.epoch(brokerId) }))
-    const change = { topic: topic.name, partition: partition.id, leaderEpoch, partitionEpoch, newIsr }
-    const brokerEpoch = stage.epoch(leader!)
-    await stage.proposer.propose({
-      type: 'UpdateISRCommand',
-      brokerId: leader!,
-      brokerEpoch,
-      changes: [change],
-    })
+    const members = partition.replicas.filter(stage.replica.image.isActive)
+    await stage.proposer.propose(stage.isrIs(topic.name, members, partition.id))
   }
 }
 
@@ -117,11 +108,7 @@ test('a move that only the added replica can go on with is not given up, though 
   await stage.brokers.unregister(3, true, WRITE)
   await stage.pass(1_000, 1, 4, 5)
   assert.deepEqual(moving(stage), ['0 to 1,4,5 (RECOVERY)'])
-  const { leaderEpoch, partitionEpoch } = stage.partition('t')
-  const newIsr = [1, 4].map(brokerId => ({ brokerId, brokerEpoch: stage.epoch(brokerId) }))
-  const change = { topic: 't', partition: 0, leaderEpoch, partitionEpoch, newIsr }
-  const brokerEpoch = stage.epoch(1)
-  await stage.proposer.propose({ type: 'UpdateISRCommand', brokerId: 1, brokerEpoch, changes: [change] })
+  await stage.proposer.propose(stage.isrIs('t', [1, 4]))
   const before = stage.log.length
   await stage.pass(RECOVERY_MS + 8_000, 4)
   assert.deepEqual([stage.partition('t').leader, stage.partition('t').isr], [4, [4]])
@@ -314,6 +301,27 @@ test('a rebalance leaves alone what names a broker that was removed, and ends', 
   await moves.rebalance(WRITE)
   await stage.pass(3_000, 1, 3)
   assert.deepEqual([moves.isRebalancing, stage.log.slice(before)], [false, []])
+})
+
+test('a move that something else overtook is decided anew', async () => {
+  const { stage } = await staged([1, 2, 3], [[1, 2]])
+  const levels = { 'metadata.version': FEATURES['metadata.version'].max }
+  await stage.proposer.propose({ type: 'UpdateFeaturesCommand', levels })
+  await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
+  const results: unknown[] = []
+  const propose = stage.proposer.propose.bind(stage.proposer)
+  let overtakes = true
+  stage.proposer.propose = async (intent, write) => {
+    const isMove = intent.type === 'AlterReplicasCommand' && intent.cause === 'DECOMMISSION'
+    if (isMove && overtakes) await propose(stage.isrIs('t', [2]))
+    overtakes &&= !isMove
+    const plan = await propose(intent, write)
+    if (isMove) results.push(...plan.results!.map(result => result?.rejected ?? null))
+    return plan
+  }
+  await stage.pass(2_000, 1, 2, 3)
+  assert.deepEqual(results, ['INVALID_UPDATE_VERSION', null])
+  assert.deepEqual(moving(stage), ['0 to 3,2 (DECOMMISSION)'])
 })
 
 test('an operator takes over what the controller is moving, and is not disturbed', async () => {

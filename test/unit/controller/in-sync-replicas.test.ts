@@ -155,7 +155,7 @@ test('a batch is one command, with a result for each of its parts', async () => 
   assert.deepEqual(stage.log.slice(before), ['UpdateISRCommand'])
   assert.deepEqual(
     results.map(({ outcome, code }) => code ?? outcome),
-    ['APPLIED', 'UNKNOWN_PARTITION', 'INVALID_REQUEST', 'AGREES', 'AGREES', 'FENCED_LEADER_EPOCH'],
+    ['APPLIED', 'UNKNOWN_TOPIC', 'INVALID_REQUEST', 'AGREES', 'AGREES', 'FENCED_LEADER_EPOCH'],
   )
 })
 

@@ -1,6 +1,6 @@
 import { BrokerLifecycle, type Heartbeat } from '../../../src/controller/broker-lifecycle.ts'
 import type { ControllerEvents } from '../../../src/controller/events.ts'
-import { Proposer, type Write } from '../../../src/controller/proposer.ts'
+import { type Intent, Proposer, type Write } from '../../../src/controller/proposer.ts'
 import { Replica } from '../../../src/controller/replica.ts'
 import type { HttpAnswer } from '../../../src/io/http-client.ts'
 import type { Broker } from '../../../src/metadata/broker.ts'
@@ -123,6 +123,15 @@ export class Stage {
   partition(topicName: string, id = 0): PartitionView {
     const { image } = this.replica
     return renderTopic(image, image.topic(topicName)!).partitions[id]!
+  }
+
+  /** What the leader of the partition proposes, so that these are its ISR. */
+  isrIs(topic: string, members: readonly number[], id = 0): Intent {
+    const { leader, leaderEpoch, partitionEpoch } = this.partition(topic, id)
+    const newIsr = members.map(brokerId => ({ brokerId, brokerEpoch: this.epoch(brokerId) }))
+    const change = { topic, partition: id, leaderEpoch, partitionEpoch, newIsr }
+    const brokerEpoch = this.epoch(leader!)
+    return { type: 'UpdateISRCommand', brokerId: leader!, brokerEpoch, changes: [change] }
   }
 
   /** `ms` pass, with a heartbeat of each of these brokers every second. */

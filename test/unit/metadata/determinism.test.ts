@@ -30,10 +30,12 @@ const WAYS = [
   'AlterReplicasCommand INELIGIBLE_REPLICA',
   'AlterReplicasCommand INVALID_REPLICA_ASSIGNMENT',
   'AlterReplicasCommand INVALID_REQUEST',
+  'AlterReplicasCommand INVALID_UPDATE_VERSION',
   'AlterReplicasCommand NOT_ENOUGH_BROKERS',
   'AlterReplicasCommand NO_REASSIGNMENT_IN_PROGRESS',
   'AlterReplicasCommand REASSIGNMENT_IN_PROGRESS',
   'AlterReplicasCommand UNKNOWN_TOPIC',
+  'AlterReplicasCommand UNKNOWN_TOPIC_ID',
   'ElectLeadersCommand ELECTION_NOT_NEEDED',
   'ElectLeadersCommand ELIGIBLE_LEADERS_NOT_AVAILABLE',
   'ElectLeadersCommand PREFERRED_LEADER_NOT_AVAILABLE',
@@ -43,6 +45,7 @@ const WAYS = [
   'UpdateISRCommand INVALID_REQUEST',
   'UpdateISRCommand INVALID_UPDATE_VERSION',
   'UpdateISRCommand NOT_CONTROLLER',
+  'UpdateISRCommand UNKNOWN_TOPIC_ID',
 ]
 const seen = new Map<string, number>()
 

@@ -122,11 +122,11 @@ export class History {
 
   #changeCluster(image: Image): Command {
     const time = this.#time()
-    if (this.#chance.happens(image.cluster.features['metadata.version'] === 1 ? 0.6 : 0.4))
+    if (this.#chance.happens(image.cluster.features['metadata.version'] !== 3 ? 0.6 : 0.4))
       return {
         type: 'UpdateFeaturesCommand',
         time,
-        levels: { 'metadata.version': this.#chance.pick([1, 2, 2]) },
+        levels: { 'metadata.version': this.#chance.pick([1, 2, 2, 3]) },
       }
     return { type: 'RebalanceCommand', time, wanted: this.#chance.happens(0.5) }
   }
@@ -168,6 +168,7 @@ export class History {
     )
     return {
       topic: this.#chance.happens(0.03) ? 'nosuch' : image.topicById(topicId)!.name,
+      ...this.#topicId(topicId),
       partition: id,
       leaderEpoch: leaderEpoch + this.#off(),
       partitionEpoch: partitionEpoch + this.#off(),
@@ -176,6 +177,12 @@ export class History {
         brokerEpoch: (image.broker(brokerId)?.brokerEpoch ?? 1) - (this.#chance.happens(0.03) ? 1 : 0),
       })),
     }
+  }
+
+  /** Nodes of this release send it; now and then it is of a topic that is no more. */
+  #topicId(topicId: string): { readonly topicId?: string } {
+    if (this.#chance.happens(0.8)) return {}
+    return { topicId: this.#chance.happens(0.1) ? 'a topic that was deleted' : topicId }
   }
 
   /** Somebody has seen followers fall behind; sometimes it is late, or wrong. */
@@ -210,7 +217,9 @@ export class History {
         .filter(partition => partition !== null)
         .map(partition => ({
           topic: this.#chance.happens(0.03) ? 'nosuch' : image.topicById(partition.topicId)!.name,
+          ...this.#topicId(partition.topicId),
           partition: partition.id,
+          ...(this.#chance.happens(0.8) ? {} : { partitionEpoch: partition.partitionEpoch + this.#off() }),
           replicas: this.#aim(image, partition),
         })),
     }
@@ -283,11 +292,16 @@ export class History {
     return { type: 'DeleteTopicCommand', time: this.#time(), topicName: this.#topicName(image) }
   }
 
+  /** Where nobody leads it can bring a leader. */
   #updateConfig(image: Image): Command {
+    const lost = image.topicNames.filter(name =>
+      image.partitionsOf(image.topic(name)!).some(({ leader }) => leader === null),
+    )
+    const among = lost.length > 0 && this.#chance.happens(0.5)
     return {
       type: 'UpdateTopicConfigCommand',
       time: this.#time(),
-      topicName: this.#topicName(image),
+      topicName: among ? this.#chance.pick(lost) : this.#topicName(image),
       config: this.#config(true),
     }
   }

@@ -158,6 +158,10 @@ export function newTopic(
   return { type: 'CreateTopicCommand', topicName, topicId: `id of ${topicName}`, assignments, config }
 }
 
+export function raised(level: number): Extract<Intent, { type: 'UpdateFeaturesCommand' }> {
+  return { type: 'UpdateFeaturesCommand', levels: { 'metadata.version': level } }
+}
+
 /** `replicas` are where partition 0 is to be; null cancels the move under way. */
 export function moved(
   topic: string,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ErrorCode } from '../../../../src/base/errors.ts'
-import { brokerProcess, type Intent, Machine, moved, resultsOf } from '../machine.ts'
+import { brokerProcess, type Intent, Machine, moved, raised, resultsOf } from '../machine.ts'
 
 /** Topic `t` with one partition on brokers 1 and 2; brokers 3, 4 and 5 hold nothing. */
 function cluster(config: Readonly<Record<string, string>> = {}): Machine {
@@ -480,6 +480,26 @@ describe('a part is rejected', () => {
     refused(cluster(), moved('nosuch', [1]), 'UNKNOWN_TOPIC')
     const changes = [{ topic: 't', partition: 1, replicas: [1] }]
     refused(cluster(), { ...moved('t', [1]), changes }, 'UNKNOWN_PARTITION')
+  })
+
+  test('that was decided on another topic of the name, or before the partition changed', () => {
+    const machine = cluster()
+    const [plain] = moved('t', [3]).changes
+    const late = [
+      [{ ...plain!, topicId: 'id of another t' }, 'UNKNOWN_TOPIC_ID'],
+      [{ ...plain!, topicId: 'id of t', partitionEpoch: 1 }, 'INVALID_UPDATE_VERSION'],
+    ] as const
+    machine.accept(raised(3))
+    for (const [change, code] of late) refused(machine, { ...moved('t', [3]), changes: [change] }, code)
+    const inTime = { ...plain!, topicId: 'id of t', partitionEpoch: 0 }
+    machine.accept({ ...moved('t', [3]), changes: [inTime] })
+  })
+
+  test('not so below level 3, where releases look at neither', () => {
+    const machine = cluster()
+    machine.accept(raised(2))
+    const change = { ...moved('t', [3]).changes[0]!, topicId: 'id of another t', partitionEpoch: 1 }
+    machine.accept({ ...moved('t', [3]), changes: [change] })
   })
 
   test('with more replicas, together with those of before, than a mask holds', () => {

@@ -7,12 +7,8 @@ import { Image } from '../../../../src/metadata/image.ts'
 import { preview } from '../../../../src/metadata/metadata.ts'
 import { readImage, renderImage } from '../../../../src/metadata/render.ts'
 import { SnapshotReader, writeSnapshot } from '../../../../src/metadata/snapshot.ts'
-import { type Intent, Machine, viewOf } from '../machine.ts'
+import { type Intent, Machine, raised, viewOf } from '../machine.ts'
 
-const raised = (level: number): Intent => ({
-  type: 'UpdateFeaturesCommand',
-  levels: { 'metadata.version': level },
-})
 const rebalance = (wanted: boolean): Intent => ({ type: 'RebalanceCommand', wanted })
 
 function refused(machine: Machine, intent: Intent): string {
@@ -54,8 +50,8 @@ describe('the level of a feature', () => {
 
   test('is refused with a name or beyond a range that this release does not know, all or none', () => {
     const machine = new Machine()
-    const beyond = why(machine, { 'metadata.version': 3 })
-    assert.match(beyond, /metadata.version 3 was given, this release supports 1 to 2/)
+    const beyond = why(machine, { 'metadata.version': 4 })
+    assert.match(beyond, /metadata.version 4 was given, this release supports 1 to 3/)
     assert.match(why(machine, { 'metadata.version': 2, toString: 1 }), /"toString" is not known/)
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { IsrChange, IsrRemoval, UpdateISRCommand } from '../../../../src/metadata/commands/update-isr.ts'
-import { brokerProcess, type Intent, Machine, moved, plainBroker } from '../machine.ts'
+import { brokerProcess, type Intent, Machine, moved, newTopic, plainBroker, raised } from '../machine.ts'
 
 /** Broker 1 alone is in sync, since brokers 2 and 3 were away. */
 function shrunk(config: Readonly<Record<string, string>> = {}): Machine {
@@ -9,6 +9,13 @@ function shrunk(config: Readonly<Record<string, string>> = {}): Machine {
   for (const brokerId of [3, 2]) machine.setStatus(brokerId, 'OFFLINE')
   for (const brokerId of [3, 2]) machine.setStatus(brokerId, 'ONLINE')
   assert.deepEqual(machine.led('t').isr, [1])
+  return machine
+}
+
+/** The topic is deleted, and created again: its epochs are as they were at first. */
+function createdAgain(machine: Machine): Machine {
+  machine.accept({ type: 'DeleteTopicCommand', topicName: 't' })
+  machine.accept({ ...newTopic('t', [[1, 2, 3]]), topicId: 'another id' })
   return machine
 }
 
@@ -275,5 +282,44 @@ describe('a report that a follower fell behind', () => {
     machine.accept(report(machine, 3, {}, 2))
     const { replicas, reassignment } = machine.partition('t')
     assert.deepEqual([replicas, reassignment], [[2, 1], null])
+  })
+})
+
+describe('a change of an ISR that names the id of its topic', () => {
+  const topicId = 'id of t'
+
+  /** What the leader of the topic before still has under way: to put broker 3 out. */
+  function late(machine: Machine): Intent[] {
+    const change = isr(machine, [1, 2], { topicId })
+    const removal: IsrRemoval = { topic: 't', topicId, partition: 0, removed: 3 }
+    const removing = { ...update(machine, 2), changes: [removal] } as Intent
+    return [update(machine, 1, change), removing]
+  }
+
+  const fresh = () => new Machine().withBrokers(1, 2, 3).withTopic('t', [[1, 2, 3]])
+
+  test('counts for this topic', () => {
+    const machine = fresh()
+    machine.accept(raised(3))
+    assert.deepEqual(results(machine, late(machine)[0]!), [null])
+    assert.deepEqual(machine.led('t').isr, [1, 2])
+  })
+
+  test('is refused by one that was created again, though all epochs agree', () => {
+    const machine = fresh()
+    machine.accept(raised(3))
+    const under = late(machine)
+    createdAgain(machine)
+    for (const intent of under) assert.deepEqual(results(machine, intent), ['UNKNOWN_TOPIC_ID'])
+    assert.deepEqual(machine.led('t').isr, [1, 2, 3])
+  })
+
+  test('is taken by its name below level 3, as releases do that look at nothing else', () => {
+    const machine = fresh()
+    machine.accept(raised(2))
+    const [change] = late(machine)
+    createdAgain(machine)
+    assert.deepEqual(results(machine, change!), [null])
+    assert.deepEqual(machine.led('t').isr, [1, 2])
   })
 })
