@@ -8,7 +8,7 @@ import type { Partition } from '../metadata/partition-table.ts'
 import { bitOf, membersOf } from '../metadata/replication.ts'
 import type { BrokerLifecycle } from './broker-lifecycle.ts'
 import { type ExpandHint, ExpandHints } from './expand-hints.ts'
-import type { Proposer, Write } from './proposer.ts'
+import type { Outcome, Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
 /** What a storage node has seen of one replica. */
@@ -70,11 +70,21 @@ export class InSyncReplicas {
     changes: readonly (IsrChange | IsrRemoval)[],
     write: Write,
   ): Promise<readonly (Rejection | null)[]> {
+    const { results = [] } = await this.#submit(brokerId, brokerEpoch, changes, write)
+    return results
+  }
+
+  async #submit(
+    brokerId: number,
+    brokerEpoch: number,
+    changes: readonly (IsrChange | IsrRemoval)[],
+    write: Write,
+  ): Promise<Outcome> {
     const { proposer, brokers } = this.#parts
     const command = { type: 'UpdateISRCommand', brokerId, brokerEpoch, changes } as const
-    const { results = [] } = await proposer.submit(write, () => command)
+    const outcome = await proposer.submit(write, () => command)
     brokers.heard(brokerId)
-    return results
+    return outcome
   }
 
   /**
@@ -117,13 +127,13 @@ export class InSyncReplicas {
     if (changes.size === 0) return waiting
     const told = [...changes.values()]
     const { nodeId, brokerEpoch } = sender
-    const applied = await this.alter(
-      nodeId,
-      brokerEpoch,
-      told.map(({ change }) => change),
-      write,
-    )
-    for (const [i, { report }] of told.entries()) results.set(report, appliedOr(applied[i] ?? null))
+    const parts = told.map(({ change }) => change)
+    const applied = await this.#submit(nodeId, brokerEpoch, parts, write)
+    for (const [i, { report }] of told.entries())
+      results.set(
+        report,
+        applied.replayed === undefined ? appliedOr(applied.results?.[i] ?? null) : OVERTAKEN,
+      )
     return waiting
   }
 
@@ -206,6 +216,12 @@ function agreesOr(agrees: boolean, { leader, leaderEpoch }: Partition, report: I
   const is = `partition ${topic}-${partition} is led by ${leader ?? 'nobody'} in leader epoch ${leaderEpoch}`
   return refused('FENCED_LEADER_EPOCH', `${is}; pull the metadata`)
 }
+
+/** It was reported before, and is no longer, or not yet, as reported: what the first report came to holds. */
+const OVERTAKEN = refused(
+  'INVALID_UPDATE_VERSION',
+  'this report was taken before, and the partition is not as it says; look again, then report anew',
+)
 
 function appliedOr(rejection: Rejection | null): IsrReportResult {
   return rejection === null ? { outcome: 'APPLIED' } : refused(rejection.rejected, rejection.message)

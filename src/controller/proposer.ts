@@ -29,6 +29,9 @@ export function ownWrite(by: string): Write {
   return { ...OWN_WRITE, by }
 }
 
+/** `replayed`: it was done before, at that version; a result for each part is of the parts that were named then. */
+export type Outcome = Plan & Pick<Applied, 'replayed'>
+
 type Parts = { readonly consensus: Consensus; readonly replica: Replica; readonly clock: Clock }
 
 /** Makes commands of what was decided, and has them committed. It lives as long as one leadership. */
@@ -50,7 +53,7 @@ export class Proposer {
   }
 
   /** Decides what to do, and does it; a repeat of a keyed write gets the first result. Rejections are thrown. */
-  async submit(write: Write, decide: () => Intent): Promise<Plan> {
+  async submit(write: Write, decide: () => Intent): Promise<Outcome> {
     this.#assertGoesOn()
     const { idempotency } = write
     if (idempotency === undefined) return this.propose(decide(), write)
@@ -76,7 +79,7 @@ export class Proposer {
   }
 
   /** Resolves when the command is applied here. */
-  async propose(intent: Intent, write: Write = OWN_WRITE): Promise<Plan> {
+  async propose(intent: Intent, write: Write = OWN_WRITE): Promise<Outcome> {
     this.#assertGoesOn()
     const { idempotency, timeoutMs, by } = write
     const command = {
@@ -101,7 +104,7 @@ export class Proposer {
   }
 }
 
-function planOf(applied: Applied, { onReplay }: Pick<Write, 'onReplay'> = {}): Plan {
+function planOf(applied: Applied, { onReplay }: Pick<Write, 'onReplay'> = {}): Outcome {
   if (applied.replayed !== undefined) onReplay?.(applied.replayed)
   if ('rejected' in applied) throw new DmqError(applied.rejected, applied.message, applied.details)
   return applied

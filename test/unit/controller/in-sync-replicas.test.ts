@@ -172,3 +172,23 @@ test('membership that is reported as it is changes nothing; as it is not, it is 
   await membership(3, true)
   assert.deepEqual(stage.partition('t').isr, [1, 3])
 })
+
+test('a batch with a key is taken once: in a repeat only what is as reported has been applied', async () => {
+  const { stage, isrs, epochs } = await staged()
+  await stage.withTopic('u', [[1, 2, 3]])
+  const write = { ...WRITE, idempotency: { key: 'k', request: 'a batch' } }
+  const breached = { partition: 0, brokerId: 2, updateType: 'LAG_THRESHOLD_BREACHED' } as const
+  const send = async () => {
+    const sender = { brokerEpoch: stage.epoch(1), metadataVersion: stage.replica.image.version }
+    const reports = [
+      { ...breached, topic: 't' },
+      { ...breached, topic: 'u' },
+    ]
+    return (await isrs.report(1, sender, reports, write)).map(({ outcome, code }) => code ?? outcome)
+  }
+  assert.deepEqual(await send(), ['APPLIED', 'APPLIED'])
+  await stage.proposer.propose(stage.isrIs('u', [1, 2, 3]))
+  const before = epochs()
+  assert.deepEqual(await send(), ['APPLIED', 'INVALID_UPDATE_VERSION'])
+  assert.deepEqual([stage.partition('u').isr, epochs()], [[1, 2, 3], before])
+})

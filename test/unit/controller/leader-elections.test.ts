@@ -13,18 +13,7 @@ async function staged(partitions: number, delayMs = DELAY_MS) {
   await stage.beat(1, { wantFence: true })
   await stage.beat(1)
   assert.equal(led(stage, 2), partitions)
-  await stage.proposer.propose({
-    type: 'UpdateISRCommand',
-    brokerId: 2,
-    brokerEpoch: stage.epoch(2),
-    changes: lists.map((_, partition) => ({
-      topic: 't',
-      partition,
-      leaderEpoch: stage.partition('t', partition).leaderEpoch,
-      partitionEpoch: stage.partition('t', partition).partitionEpoch,
-      newIsr: [1, 2].map(brokerId => ({ brokerId, brokerEpoch: stage.epoch(brokerId) })),
-    })),
-  })
+  for (const id of lists.keys()) await stage.proposer.propose(stage.isrIs('t', [1, 2], id))
   return { stage, elections }
 }
 
@@ -89,6 +78,20 @@ test('at once, when an operator asks, with a result for each', async () => {
     named.map(({ rejection }) => rejection?.rejected),
     ['ELECTION_NOT_NEEDED', 'UNKNOWN_PARTITION'],
   )
+})
+
+test('once for a key: a repeat of an election of all names none', async () => {
+  const { stage, elections } = await staged(2)
+  const versions: number[] = []
+  const onReplay = (version: number) => versions.push(version)
+  const write = { ...WRITE, idempotency: { key: 'k', request: 'elect all' }, onReplay }
+  assert.equal((await elections.elect('PREFERRED', null, write)).length, 2)
+  const { version } = stage.replica.image
+  await stage.beat(1, { wantFence: true })
+  await stage.beat(1)
+  for (const id of [0, 1]) await stage.proposer.propose(stage.isrIs('t', [1, 2], id))
+  assert.deepEqual(await elections.elect('PREFERRED', null, write), [])
+  assert.deepEqual([versions, led(stage, 2)], [[version], 2])
 })
 
 test('an unclean election is for partitions that nobody leads', async () => {
