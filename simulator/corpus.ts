@@ -39,5 +39,10 @@ export const CORPUS: readonly KeptSeed[] = [
   { seed: 117, nodes: null, why: 'acknowledgements of a drive that another one took the place of' },
   { seed: 141, nodes: null, why: 'a node fails in the turn in which something is proposed' },
   { seed: 177, nodes: null, why: 'a second change of members while the first is under way' },
+  {
+    seed: 500_686,
+    nodes: null,
+    why: 'a node comes back upgraded, and the stream for snapshots to it never heard that it was away',
+  },
   { seed: 7, nodes: 5, why: 'acknowledgements of an earlier reign come back to their leader' },
 ]

@@ -70,7 +70,7 @@ export class Peers {
     const link = this.#links.get(to)
     if (link === undefined) return this.#answer(envelope)
     if (message.type !== 'installSnapshot') return link.send(envelope)
-    return (this.#bulk.get(to) ?? this.#dialBulk(link.target)).send(envelope)
+    return this.#bulkBeside(link).send(envelope)
   }
 
   /** To a node whose address is in entries that this node still lacks: the stream that it opened goes both ways. */
@@ -80,6 +80,19 @@ export class Peers {
       if (frame !== null && connection.send(frame)) return true
     }
     return false
+  }
+
+  /**
+   * Where the two speak different protocols, another release runs at the other end by now. A stream of which nothing can be
+   * said in the protocol of the one before would never find out that its end is gone.
+   */
+  #bulkBeside(link: Link): Link {
+    const { nodeId } = link.target
+    const known = this.#bulk.get(nodeId)
+    if (known === undefined) return this.#dialBulk(link.target)
+    if (!known.open || !link.open || known.protocol === link.protocol) return known
+    known.close()
+    return this.#dialBulk(link.target)
   }
 
   #dialBulk(target: Target): Link {

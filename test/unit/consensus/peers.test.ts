@@ -235,6 +235,24 @@ test('snapshots go on a stream of their own, which tells nothing of the node', a
   assert.deepEqual(bench.told(), [], 'it is the other stream that counts')
 })
 
+test('the stream for snapshots is dialled anew when another release runs at the other end', async () => {
+  const bench = new Bench()
+  bench.open(2, 1)
+  assert.equal(bench.peers.send(envelope(2, PART)), false)
+  const before = bench.open(2, 1)
+  assert.equal(bench.peers.send(envelope(2, PART)), false, 'the old protocol has no words for it')
+  assert.equal(bench.count(2), 2)
+  // The node comes back, upgraded. Nothing was under way on the stream for snapshots, and so nothing closes it.
+  bench.dialled.find(({ target }) => target.nodeId === 2)!.events.closed('reset', false)
+  await bench.clock.pass(0)
+  bench.open(2, 2)
+  assert.equal(bench.peers.send(envelope(2, PART)), false, 'it is dialled again')
+  assert.deepEqual([before.closed, bench.count(2)], [true, 4])
+  bench.open(2, 2)
+  assert.equal(bench.peers.send(envelope(2, PART)), true)
+  assert.equal(bench.count(2), 4)
+})
+
 test('a snapshot for a node that nobody knows is dropped', () => {
   const bench = new Bench()
   assert.equal(bench.peers.send(envelope(9, PART)), false)
