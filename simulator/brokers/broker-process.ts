@@ -54,6 +54,7 @@ export class BrokerProcess implements Site {
   readonly node: StorageNode
   readonly #parts: BrokerProcessParts
   readonly #cleanStop: CleanStop
+  readonly #incarnationId: string
   readonly #routes: Routes
   listens = false
   isStopping = false
@@ -82,6 +83,9 @@ export class BrokerProcess implements Site {
       fetch: (leader, body) => this.#fetch(leader, body),
     })
     this.#cleanStop = new CleanStop(machine.disk, DATA_FOLDER)
+    const proof = this.#cleanStop.take()
+    const fresh = chance.uuid()
+    this.#incarnationId = proof?.incarnationId ?? fresh
     const nodes = metadataIds.map(nodeId => ({ id: nodeId, url: metadataUrl(nodeId) }))
     const doors = new SessionDoors()
     doors.configure({ onBug })
@@ -91,8 +95,8 @@ export class BrokerProcess implements Site {
         host: hostOf(id),
         port: STORAGE_PORT,
         rack: machine.rack,
-        incarnationId: chance.uuid(),
-        previousBrokerEpoch: this.#cleanStop.takeEpoch(),
+        incarnationId: this.#incarnationId,
+        previousBrokerEpoch: proof?.brokerEpoch ?? null,
         pairedMetadataServiceId: chance.pick([null, chance.pick(metadataIds)]),
         heartbeatIntervalMs: plan.heartbeatMs,
         folder: DATA_FOLDER,
@@ -148,7 +152,7 @@ export class BrokerProcess implements Site {
         this.listens = false
         this.replicas.stop()
         this.machine.flush()
-        this.#cleanStop.note(this.node.brokerEpoch)
+        this.#cleanStop.note(this.node.brokerEpoch, this.#incarnationId)
         stopped()
       })
     })

@@ -10,5 +10,11 @@ export const BROKER_CORPUS: readonly KeptBrokerSeed[] = [
     brokers: 5,
     why: 'a storage node that is stopped before it could register; an unready controller',
   },
+  {
+    seed: 601_212,
+    nodes: null,
+    brokers: 4,
+    why: 'a registration that counts after its process has stopped, which never heard of it',
+  },
   { seed: 2067, nodes: null, brokers: 5, why: 'two clean stops while no controller is at work' },
 ]

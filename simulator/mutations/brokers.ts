@@ -125,8 +125,15 @@ export const BROKERS_BUGS: readonly Mutation[] = [
   mutation(
     'a clean stop before the registration leaves no proof',
     'src/server/clean-stop.ts',
-    'const epoch = brokerEpoch ?? this.#taken',
-    'const epoch = brokerEpoch',
+    'brokerEpoch === null ? this.#taken && { ...this.#taken, incarnationId } : { brokerEpoch }',
+    'brokerEpoch === null ? null : { brokerEpoch }',
+    5,
+  ),
+  mutation(
+    'a process that may be registered without knowing is taken for another one',
+    'src/server/clean-stop.ts',
+    '{ ...this.#taken, incarnationId }',
+    'this.#taken',
     5,
   ),
   // Logs.

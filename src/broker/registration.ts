@@ -6,7 +6,7 @@ export type RegistrationOptions = {
   readonly host: string
   readonly port: number
   readonly rack: string | null
-  /** Random, new with every process start. */
+  /** Random, new with every process start; but a process that may be registered and does not know it is gone on with. */
   readonly incarnationId: string
   /** The epoch that the last process of this broker held when it stopped cleanly; null if it did not. */
   readonly previousBrokerEpoch: number | null

@@ -1,38 +1,53 @@
 import { join } from 'node:path'
 import type { Disk } from '../io/disk.ts'
 
+export type CleanStopProof = {
+  /** The epoch that the last process held which knew that it was registered. */
+  readonly brokerEpoch: number
+  /**
+   * A later process, which had sent its registration and stopped before it heard of it. That registration may count, now or
+   * later, and then that epoch is of no use any more; but the process has taken nothing, and the next one goes on as it.
+   */
+  readonly incarnationId?: string
+}
+
 /**
- * The proof of a clean stop: the broker epoch, written as the very last thing, and taken away at the next start. A
- * process that registers without it may have lost data that it acknowledged.
+ * The proof of a clean stop, written as the very last thing, and taken away at the next start. A process that registers
+ * without it may have lost data that it acknowledged.
  */
 export class CleanStop {
   readonly #disk: Disk
   readonly #path: string
-  #taken: number | null = null
+  #taken: CleanStopProof | null = null
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk
     this.#path = join(folder, 'clean-stop.json')
   }
 
-  /** `brokerEpoch` null: this process is not registered, and has taken nothing: the proof that it found holds still. */
-  note(brokerEpoch: number | null): void {
-    const epoch = brokerEpoch ?? this.#taken
-    if (epoch === null) return
-    this.#disk.replaceFile(this.#path, Buffer.from(JSON.stringify({ brokerEpoch: epoch })))
+  /** `brokerEpoch` null: this process does not know of a registration. What it found holds still. */
+  note(brokerEpoch: number | null, incarnationId: string): void {
+    const proof = brokerEpoch === null ? this.#taken && { ...this.#taken, incarnationId } : { brokerEpoch }
+    if (proof !== null) this.#disk.replaceFile(this.#path, Buffer.from(JSON.stringify(proof)))
   }
 
-  /** The epoch of the process before, if it stopped cleanly. It can be taken once. */
-  takeEpoch(): number | null {
+  /** What the process before left, if it stopped cleanly. It can be taken once. */
+  take(): CleanStopProof | null {
     if (!this.#disk.exists(this.#path)) return null
     const bytes = this.#disk.readFile(this.#path)
     this.#disk.remove(this.#path)
-    try {
-      const { brokerEpoch } = JSON.parse(bytes.toString()) as { brokerEpoch?: unknown }
-      this.#taken = typeof brokerEpoch === 'number' ? brokerEpoch : null
-    } catch {
-      this.#taken = null
-    }
+    this.#taken = proofIn(bytes)
     return this.#taken
+  }
+}
+
+/** Null where it is damaged. */
+function proofIn(bytes: Uint8Array): CleanStopProof | null {
+  try {
+    const { brokerEpoch, incarnationId } = JSON.parse(bytes.toString()) as Record<string, unknown>
+    if (typeof brokerEpoch !== 'number') return null
+    return typeof incarnationId === 'string' ? { brokerEpoch, incarnationId } : { brokerEpoch }
+  } catch {
+    return null
   }
 }

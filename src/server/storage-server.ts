@@ -47,6 +47,8 @@ export async function startStorageServer(options: Options): Promise<Server> {
   const lock = LockFile.acquire(nodeDisk, folder)
   openIdentity(nodeDisk, nodeRandom, folder, 'storage', self.id)
   const cleanStop = new CleanStop(nodeDisk, folder)
+  const proof = cleanStop.take()
+  const incarnationId = proof?.incarnationId ?? nodeRandom.uuid()
 
   const http = new HttpClient()
   const doors = new SessionDoors()
@@ -57,8 +59,8 @@ export async function startStorageServer(options: Options): Promise<Server> {
       host: self.host,
       port,
       rack: self.rack,
-      incarnationId: nodeRandom.uuid(),
-      previousBrokerEpoch: cleanStop.takeEpoch(),
+      incarnationId,
+      previousBrokerEpoch: proof?.brokerEpoch ?? null,
       resources: () => diskSpace(folder),
       pairedMetadataServiceId: self.pairedId,
       pairTimeoutMs: options.pairTimeoutMs!,
@@ -99,7 +101,7 @@ export async function startStorageServer(options: Options): Promise<Server> {
       await broker.stop()
       await app.close()
       await http.close()
-      cleanStop.note(broker.brokerEpoch)
+      cleanStop.note(broker.brokerEpoch, incarnationId)
       lock.release()
       log('info', 'stopped', 'stopped')
     },

@@ -3,41 +3,50 @@ import { test } from 'node:test'
 import { CleanStop } from '../../../src/server/clean-stop.ts'
 import { MemoryDisk } from '../log/memory-disk.ts'
 
+const PATH = '/data/clean-stop.json'
+
 function emptyDisk(): MemoryDisk {
   const disk = new MemoryDisk()
   disk.makeFolder('/data')
   return disk
 }
 
+/** A process that starts, holds this epoch (null: it never heard that it was registered) and stops cleanly. */
+function run(disk: MemoryDisk, incarnationId: string, brokerEpoch: number | null) {
+  const cleanStop = new CleanStop(disk, '/data')
+  const proof = cleanStop.take()
+  cleanStop.note(brokerEpoch, proof?.incarnationId ?? incarnationId)
+  return proof
+}
+
+const found = (disk: MemoryDisk) => new CleanStop(disk, '/data').take()
+
 test('the proof of a clean stop can be taken once', () => {
   const disk = emptyDisk()
-  new CleanStop(disk, '/data').note(7)
-  assert.equal(new CleanStop(disk, '/data').takeEpoch(), 7)
-  assert.equal(new CleanStop(disk, '/data').takeEpoch(), null)
+  run(disk, 'a', 7)
+  assert.deepEqual(found(disk), { brokerEpoch: 7 })
+  assert.equal(found(disk), null)
 })
 
-test('a process that was never registered leaves the proof as it found it', () => {
+test('a process that does not know of a registration leaves the proof as it found it, and who it was', () => {
   const disk = emptyDisk()
-  new CleanStop(disk, '/data').note(7)
-  const idle = new CleanStop(disk, '/data')
-  assert.equal(idle.takeEpoch(), 7)
-  idle.note(null)
-  assert.equal(new CleanStop(disk, '/data').takeEpoch(), 7)
+  run(disk, 'a', 7)
+  assert.deepEqual(run(disk, 'b', null), { brokerEpoch: 7 })
+  assert.deepEqual(run(disk, 'c', null), { brokerEpoch: 7, incarnationId: 'b' })
+  assert.deepEqual(run(disk, 'd', 9), { brokerEpoch: 7, incarnationId: 'b' }, 'c went on as b')
+  assert.deepEqual(found(disk), { brokerEpoch: 9 })
 })
 
-test('one that found none, and was never registered, proves nothing', () => {
+test('one that found none, and does not know of a registration, proves nothing', () => {
   const disk = emptyDisk()
-  const first = new CleanStop(disk, '/data')
-  assert.equal(first.takeEpoch(), null)
-  first.note(null)
-  assert.equal(new CleanStop(disk, '/data').takeEpoch(), null)
+  assert.equal(run(disk, 'a', null), null)
+  assert.equal(found(disk), null)
 })
 
-test('a registered process proves its own epoch, not the one before', () => {
-  const disk = emptyDisk()
-  new CleanStop(disk, '/data').note(7)
-  const next = new CleanStop(disk, '/data')
-  next.takeEpoch()
-  next.note(9)
-  assert.equal(new CleanStop(disk, '/data').takeEpoch(), 9)
+test('a proof that is damaged is none', () => {
+  for (const bytes of ['', '{"brokerEpoch":"7"}', '{}', 'null']) {
+    const disk = emptyDisk()
+    disk.replaceFile(PATH, Buffer.from(bytes))
+    assert.equal(found(disk), null, bytes)
+  }
 })
