@@ -1,4 +1,5 @@
 import type { ControllerOptions } from '../../src/controller/controller.ts'
+import { FEATURES } from '../../src/metadata/features.ts'
 import type { Chance } from '../chance.ts'
 import type { FaultKind } from '../nemesis/faults.ts'
 import type { Plan } from '../plan.ts'
@@ -54,6 +55,8 @@ const METADATA_FAULTS: readonly FaultKind[] = [
   'powerFailureOfAll',
 ]
 
+const NEWEST = FEATURES['metadata.version'].max
+
 export function drawBrokerPlan(chance: Chance, count: number): BrokerPlan {
   const sessionTimeoutMs = chance.pick([1_000, 2_000, 3_000])
   const racks = chance.pick([1, 2, 3])
@@ -65,6 +68,7 @@ export function drawBrokerPlan(chance: Chance, count: number): BrokerPlan {
     controller: {
       sessionTimeoutMs,
       leaderBalanceDelayMs: chance.pick([0, 1_000, 5_000]),
+      firstLevels: { 'metadata.version': chance.pick([1, 2, NEWEST, NEWEST]) },
       moves: { recoveryDelayMs: chance.pick([0, 4_000, 10_000]), movesMax: chance.pick([1, 3, 10]) },
     },
     heartbeatMs: sessionTimeoutMs / chance.pick([4, 6]),

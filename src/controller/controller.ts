@@ -4,10 +4,12 @@ import type { Clock } from '../io/clock.ts'
 import type { ClusterKey } from '../io/cluster-key.ts'
 import type { HttpClient } from '../io/http-client.ts'
 import type { Random } from '../io/random.ts'
+import type { FeatureLevels } from '../metadata/features.ts'
 import { type AutomaticMoveOptions, AutomaticMoves } from './automatic-moves.ts'
 import { BrokerLifecycle } from './broker-lifecycle.ts'
 import type { BrokerLinks } from './broker-links.ts'
 import type { ControllerEvents } from './events.ts'
+import { beginWith } from './first-levels.ts'
 import { HeartbeatTally } from './heartbeat-tally.ts'
 import { InSyncReplicas } from './in-sync-replicas.ts'
 import { LeaderElections } from './leader-elections.ts'
@@ -27,6 +29,8 @@ export type ControllerOptions = {
   readonly sessionTimeoutMs: number
   /** How long a broker is ONLINE before the leaderships it is preferred for go back to it; 0: never by themselves. */
   readonly leaderBalanceDelayMs: number
+  /** Of features, in a cluster that is founded now. */
+  readonly firstLevels: FeatureLevels
   readonly moves: AutomaticMoveOptions
 }
 
@@ -116,9 +120,10 @@ export class Controller {
   }
 
   #begin({ term }: Leadership): Reign {
-    const { sessionTimeoutMs, leaderBalanceDelayMs } = this.#options
+    const { sessionTimeoutMs, leaderBalanceDelayMs, firstLevels } = this.#options
     const proposer = new Proposer(this.#parts)
     const parts = { ...this.#parts, proposer }
+    void beginWith(firstLevels, parts)
     const publisher = new Publisher(this.#identity(term), { ...this.#parts, tally: this.pushTally })
     const pushedVersion = (brokerId: number): number => publisher.versionOf(brokerId)
     const brokers = new BrokerLifecycle(sessionTimeoutMs, {

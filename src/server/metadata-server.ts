@@ -109,6 +109,7 @@ export async function startMetadataServer(
       url,
       sessionTimeoutMs: options.sessionTimeoutMs!,
       leaderBalanceDelayMs: options.leaderBalanceDelayMs!,
+      firstLevels: { 'metadata.version': options.firstMetadataVersion! },
       moves: { recoveryDelayMs: options.recoveryDelayMs!, movesMax: options.movesMax! },
     },
     {

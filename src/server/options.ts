@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { FatalError, lineOf } from '../base/errors.ts'
+import { FEATURES } from '../metadata/features.ts'
 
 /** One option: where it can come from, what it may be, and what it is for. Everything else is derived from this. */
 export type OptionSpec = {
@@ -27,6 +28,7 @@ function spec<const Type extends OptionSpec['type']>(
   return { key, flag, env: key.toUpperCase().replaceAll(/[.-]/g, '_'), purpose, ...rest, type }
 }
 
+const LEVELS = FEATURES['metadata.version']
 const MS = { min: 1, max: 3_600_000 }
 
 /** Every option of `dmq metadata` and `dmq storage`: from flags, then environment, then a YAML file, then the default. */
@@ -130,6 +132,13 @@ export const OPTIONS = {
     'integer',
     'a metadata snapshot is due after so many bytes of log, or a quarter of the last snapshot if that is more',
     { min: 4_096, max: 2 ** 40, default: 16 * 1024 * 1024 },
+  ),
+  firstMetadataVersion: spec(
+    'metadata.first-version',
+    'first-metadata-version',
+    'integer',
+    'level of metadata.version that a new cluster begins with; a lower one if nodes of an earlier release are to join',
+    { ...LEVELS, default: LEVELS.max },
   ),
   changeRingBytes: spec(
     'metadata.change-ring-bytes',

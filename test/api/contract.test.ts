@@ -851,19 +851,19 @@ test('features: any node tells levels; raising one is for the controller, and ch
   const [range] = (await at(follower, 'GET', '/features')).body.features
   assert.deepEqual(range, {
     feature: 'metadata.version',
-    supported: { min: 1, max: 2 },
-    finalized: 1,
+    supported: { min: 1, max: 3 },
+    finalized: 3,
   })
   await unchanged(cluster.all, async () => {
     const raise = (level: unknown, more: object = {}) =>
       write('POST', '/features', { features: { 'metadata.version': level }, ...more })
-    assert.equal((await raise(2, { validateOnly: true })).status, 200)
-    assertError(await raise(3), 'FEATURE_UPDATE_FAILED')
-    assertError(await raise('2'), 'INVALID_REQUEST')
-    assertError(await raise(2, { force: true }), 'INVALID_REQUEST')
+    assert.equal((await raise(3, { validateOnly: true })).status, 200)
+    for (const level of [2, 4]) assertError(await raise(level), 'FEATURE_UPDATE_FAILED')
+    assertError(await raise('3'), 'INVALID_REQUEST')
+    assertError(await raise(3, { force: true }), 'INVALID_REQUEST')
     assertError(await write('POST', '/features', { features: { nothing: 1 } }), 'FEATURE_UPDATE_FAILED')
     assertError(await write('POST', '/features', { features: {} }), 'INVALID_REQUEST')
-    const body = { features: { 'metadata.version': 2 } }
+    const body = { features: { 'metadata.version': 3 } }
     assertError(await at(follower, 'POST', '/features', body), 'NOT_CONTROLLER')
   })
 })
@@ -890,7 +890,7 @@ test('a rebalance is told of by the controller, and ended only while one is unde
   const { status, body } = await at(controller, 'GET', '/rebalance')
   assert.deepEqual(
     [status, body],
-    [200, { state: 'NONE', since: null, moving: 0, outlivesController: false }],
+    [200, { state: 'NONE', since: null, moving: 0, outlivesController: true }],
   )
   assertError(await write('DELETE', '/rebalance'), 'NO_REASSIGNMENT_IN_PROGRESS')
   assertError(await at(follower, 'GET', '/rebalance'), 'NOT_CONTROLLER')

@@ -11,7 +11,8 @@ async function levelAt(url: string): Promise<number> {
 }
 
 test('a level is raised when every node supports it; a rebalance then outlives the controller', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 2, args: [...ARGS, ...SETTLE_ARGS] })
+  const args = [...ARGS, ...SETTLE_ARGS, '--first-metadata-version', '1']
+  await using cluster = await Cluster.start({ metadata: 3, storage: 2, args })
   const assignments = Array.from({ length: 12 }, () => [101])
   await cluster.write('POST', '/topics', { topicName: 'orders', assignments })
   const second = cluster.storage[1]!
@@ -22,10 +23,10 @@ test('a level is raised when every node supports it; a rebalance then outlives t
   assert.match(refused.body.error.message, /storage node 102 does not tell what it supports/)
   second.start()
   await cluster.ready()
-  assert.match(await cluster.dmq('features', 'upgrade'), /^metadata.version +1 to 2 +2$/m)
-  await until('every node is at level 2', async () => {
+  assert.match(await cluster.dmq('features', 'upgrade'), /^metadata.version +1 to 3 +3$/m)
+  await until('every node is at level 3', async () => {
     const levels = await Promise.all(cluster.metadata.map(({ url }) => levelAt(url)))
-    return levels.every(level => level === 2)
+    return levels.every(level => level === 3)
   })
 
   const plan = JSON.parse(await cluster.dmq('rebalance', '--json'))
@@ -45,7 +46,7 @@ test('a level is raised when every node supports it; a rebalance then outlives t
   )
   before.start()
   await cluster.ready()
-  assert.equal(await levelAt(before.url), 2, 'it read the level from its log')
+  assert.equal(await levelAt(before.url), 3, 'it read the level from its log')
   await second.end('SIGTERM')
   second.start()
   await everyPartition(cluster, 'all is whole', isWhole)
