@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ConsensusEvents, Leadership } from '../consensus/consensus.ts'
 import type { ControllerEvents } from '../controller/events.ts'
 import type { Refusal } from '../raft/io.ts'
@@ -7,17 +8,26 @@ import { statusEvent } from './story.ts'
 
 /** What a metadata node's log says of elections: one line per thing that happened, not per message. */
 export function leadershipStory(log: Log): (leadership: Leadership) => void {
-  let told = ''
-  return ({ role, term, leader, ready }) => {
-    const key = `${role} ${term} ${leader} ${ready}`
-    if (key === told) return
-    told = key
+  let before: Leadership | null = null
+  return now => {
+    if (before !== null && isDeepStrictEqual(before, now)) return
+    const { role, term, leader, ready } = now
     if (ready) log('info', 'elected', `is the controller of term ${term}`, { term })
     else if (role === 'FOLLOWER' && leader !== null)
       log('info', 'following', `follows controller ${leader} in term ${term}`, { term, leader })
-    else if (role === 'CANDIDATE')
-      log('info', 'campaign', `hears no controller; asks for votes after term ${term}`, { term })
+    else if (role === 'CANDIDATE') tellCampaign(log, before, term)
+    before = now
   }
+}
+
+/** A pre-vote asks for votes after the term that it is in; the vote itself is in the next one. */
+function tellCampaign(log: Log, before: Leadership | null, term: number): void {
+  const text = `stands for election in term ${term}`
+  if (before === null || before.term === term)
+    log('info', 'campaign', `hears no controller; asks for votes after term ${term}`, { term })
+  else if (before.role === 'FOLLOWER' && before.leader !== null)
+    log('info', 'campaign', `is handed leadership by controller ${before.leader}: ${text}`, { term })
+  else log('debug', 'campaign', text, { term })
 }
 
 /** Refusals are told once per sender and reason: a node that is wrong is wrong with every message. */
