@@ -271,6 +271,8 @@ export class BrokerRun extends Run {
       topicDeleted: nothing,
       topicChanged: nothing,
       isrChanged: nothing,
+      featuresRaised: nothing,
+      rebalance: nothing,
       pushFailed: nothing,
       pushRecovered: nothing,
       diverged: event =>

@@ -12,6 +12,9 @@ export type ControllerEvents = {
   topicDeleted(event: { topic: string }): void
   topicChanged(event: { topic: string; what: string }): void
   isrChanged(event: { leader: number; partitions: number }): void
+  featuresRaised(event: { levels: Readonly<Record<string, number>> }): void
+  /** It begins, or (`wanted` is false) it is over or was ended. */
+  rebalance(event: { wanted: boolean }): void
   pushFailed(event: { brokerId: number; url: string; reason: string }): void
   pushRecovered(event: { brokerId: number; url: string; version: number }): void
   /** A node has other metadata than this controller had at the same version. */

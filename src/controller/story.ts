@@ -54,5 +54,9 @@ export function tell(
         topic: command.topicName,
         what: `${command.assignments.length} partitions added`,
       })
+    case 'UpdateFeaturesCommand':
+      return events.featuresRaised({ levels: command.levels })
+    case 'RebalanceCommand':
+      return events.rebalance({ wanted: command.wanted })
   }
 }

@@ -163,6 +163,12 @@ export function controllerStory(log: Log): ControllerEvents {
         `broker ${event.leader} changed the ISR of ${event.partitions} partitions it leads`,
         event,
       ),
+    featuresRaised({ levels }) {
+      const raised = Object.entries(levels).map(([feature, level]) => `${feature} ${level}`)
+      log('info', 'features.raised', `in force from now on: ${raised.join(', ')}`, { levels })
+    },
+    rebalance: ({ wanted }) =>
+      log('info', 'topic.rebalance', wanted ? 'a rebalance begins' : 'the rebalance is over', { wanted }),
     pushFailed: event =>
       log(
         'warn',

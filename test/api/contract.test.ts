@@ -888,10 +888,7 @@ test('what a heartbeat reports of resources is what the controller shows, and go
 
 test('a rebalance is told of by the controller, and ended only while one is under way', async () => {
   const { status, body } = await at(controller, 'GET', '/rebalance')
-  assert.deepEqual(
-    [status, body],
-    [200, { state: 'NONE', since: null, moving: 0, outlivesController: true }],
-  )
+  assert.deepEqual([status, body], [200, { state: 'NONE', since: null, moving: 0, outlivesController: true }])
   assertError(await write('DELETE', '/rebalance'), 'NO_REASSIGNMENT_IN_PROGRESS')
   assertError(await at(follower, 'GET', '/rebalance'), 'NOT_CONTROLLER')
 })

@@ -29,6 +29,9 @@ test('a level is raised when every node supports it; a rebalance then outlives t
     return levels.every(level => level === 3)
   })
 
+  const [raised] = (await cluster.controller()).logged('features.raised')
+  assert.deepEqual(raised.levels, { 'metadata.version': 3 })
+
   const plan = JSON.parse(await cluster.dmq('rebalance', '--json'))
   assert.deepEqual([plan.started, plan.moves.length], [true, 6])
   const before = await cluster.controller()
@@ -40,10 +43,12 @@ test('a level is raised when every node supports it; a rebalance then outlives t
     return answers.find(({ status }) => status === 200)?.body
   })
   assert.equal(state.outlivesController, true)
+  assert.equal(before.logged('topic.rebalance').at(-1).wanted, true)
   await until('both hold the same', async () => (await brokerAt(cluster, 102)).replicas === 6)
   await until('the rebalance is over', async () =>
     /^no rebalance is under way$/m.test(await cluster.dmq('rebalance', '--status')),
   )
+  assert.equal((await cluster.controller()).logged('topic.rebalance').at(-1).wanted, false)
   before.start()
   await cluster.ready()
   assert.equal(await levelAt(before.url), 3, 'it read the level from its log')

@@ -63,6 +63,12 @@ export class NodeProcess {
     this.#child.stderr!.on('data', keep)
   }
 
+  /** What it has logged of this event, the newest last. */
+  logged(event: string): any[] {
+    const lines = this.output.split('\n').filter(line => line.includes(`"event":"${event}"`))
+    return lines.map(line => JSON.parse(line))
+  }
+
   /** Sends a signal and, where it ends the process, waits for that. Returns the exit code, null after a signal. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     if (!this.running) return this.#child?.exitCode ?? null

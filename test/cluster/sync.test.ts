@@ -41,11 +41,6 @@ async function inSync(cluster: Cluster, nodes: readonly NodeProcess[] = cluster.
   })
 }
 
-function events(node: NodeProcess, name: string): any[] {
-  const lines = node.output.split('\n').filter(line => line.includes(`"event":"${name}"`))
-  return lines.map(line => JSON.parse(line))
-}
-
 test('kill -9 of the controller: sessions move to the next one, and so do pushes', async () => {
   await using cluster = await Cluster.start({ metadata: 3, storage: 3 })
   await topic(cluster, 'before', 3)
@@ -64,7 +59,7 @@ test('kill -9 of the controller: sessions move to the next one, and so do pushes
   for (const node of nodes.filter((each: any) => each.serviceType === 'STORAGE'))
     assert.deepEqual([node.session, node.state, node.lag], [true, 'IN_SYNC', 0], JSON.stringify(node))
   for (const node of cluster.storage)
-    assert.ok(!events(node, 'broker.offline').length, `${node.entry.id} was fenced:\n${node.output}`)
+    assert.ok(!node.logged('broker.offline').length, `${node.entry.id} was fenced:\n${node.output}`)
 })
 
 test('a controller that stands still keeps its connections, and the sessions move all the same', async () => {
@@ -113,7 +108,7 @@ test('a storage node that starts while the quorum is down shows its copy, and pu
   assert.deepEqual([alone.brokerEpoch, alone.session, alone.controller], [null, false, null])
   for (const each of cluster.metadata) each.start()
   await inSync(cluster)
-  assert.deepEqual(events(node, 'sync.diverged'), [])
+  assert.deepEqual(node.logged('sync.diverged'), [])
 })
 
 test('a copy that is damaged is told, thrown away and fetched anew; one of another cluster is refused', async () => {
@@ -128,14 +123,14 @@ test('a copy that is damaged is told, thrown away and fetched anew; one of anoth
   writeFileSync(path, bytes)
   node.start()
   await inSync(cluster)
-  assert.match(events(node, 'sync.damaged')[0].reason, /metadata-copy: a piece fails its checksum/)
+  assert.match(node.logged('sync.damaged')[0].reason, /metadata-copy: a piece fails its checksum/)
   assert.equal(await node.end('SIGTERM'), 0)
   const read = await readImageStream([readFileSync(path)], async () => {})
   const foreign = { ...read.head, clusterId: 'another cluster' }
   writeFileSync(path, Buffer.concat([...encodePieces(foreign, writeImage(read.image))]))
   node.start()
   await until('it is refused', async () =>
-    events(node, 'refused').some(({ code }) => code === 'CLUSTER_ID_MISMATCH'),
+    node.logged('refused').some(({ code }) => code === 'CLUSTER_ID_MISMATCH'),
   )
   assert.equal((await statusOf(node)).clusterId, 'another cluster')
 })
@@ -158,9 +153,9 @@ test('a copy that was changed on disk is named and repaired', async () => {
   })
   assert.notEqual(seen.lastDivergence.stateHash, seen.lastDivergence.expected)
   await inSync(cluster)
-  const [named] = events(await cluster.controller(), 'sync.diverged')
+  const [named] = (await cluster.controller()).logged('sync.diverged')
   assert.deepEqual([named.kind, named.nodeId], ['storage', 101])
-  assert.equal(events(node, 'sync.diverged').length, 1)
+  assert.equal(node.logged('sync.diverged').length, 1)
   const { body } = await ask('GET', `${(await cluster.controller()).url}${METADATA}/sync/consistency`)
   assert.deepEqual([body.status, body.differing, body.notCompared], ['CONSISTENT', [], []])
   assert.equal(body.nodes.length, 5)
@@ -196,7 +191,7 @@ test('a storage node that stood still while the ring ran over comes back by the 
   })
   node.wake()
   await inSync(cluster)
-  assert.ok(events(node, 'sync').some(({ by }) => by === 'snapshot'))
+  assert.ok(node.logged('sync').some(({ by }) => by === 'snapshot'))
 })
 
 test('POST /sync brings everything to a registered node, and to nobody else', async () => {
