@@ -71,7 +71,8 @@ export class Heartbeats {
       resources?: Readonly<Record<string, number>>
     },
   ): Promise<HeartbeatAnswer> {
-    const { version, stateHash } = this.#copy.image
+    const { image, head } = this.#copy
+    const { version, stateHash } = image
     const answer = await this.#timed(url, {
       name: 'heartbeat',
       path: `/api/v1/metadata/heartbeat/${this.#brokerId}`,
@@ -79,6 +80,7 @@ export class Heartbeats {
         brokerId: this.#brokerId,
         timestamp: this.#clock.epoch(),
         metadataVersion: version,
+        ...(head === null ? {} : { recoveryEpoch: head.recoveryEpoch }),
         stateHash,
         ...body,
       },

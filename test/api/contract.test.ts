@@ -574,6 +574,10 @@ test('a broker with an incarnation is fenced until its heartbeats, with its epoc
   assertError(await beat({ brokerEpoch: brokerEpoch - 1 }), 'STALE_BROKER_EPOCH')
   const behind = await beat({ brokerEpoch, metadataVersion: brokerEpoch - 1 })
   assert.deepEqual([behind.body.brokerStatus, behind.body.instructions], ['OFFLINE', ['PULL_METADATA']])
+  // Another recovery epoch, other versions: what it has may be what the cluster has lost.
+  const elsewhere = { brokerEpoch, metadataVersion: brokerEpoch + 100, recoveryEpoch: 9, stateHash: 'other' }
+  const recovered = await beat(elsewhere)
+  assert.deepEqual([recovered.body.brokerStatus, recovered.body.instructions], ['OFFLINE', ['PULL_METADATA']])
   const caughtUp = await beat({ brokerEpoch, metadataVersion: brokerEpoch, later: { field: [1] } })
   assert.equal(caughtUp.body.brokerStatus, 'ONLINE')
   const { currentVersion } = caughtUp.body

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
 import { BrokerParams, HeartbeatAnswer, HeartbeatBody } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
+import { origin } from './sync-snapshot.ts'
 
 export function heartbeat(app: FastifyInstance, context: Context): void {
   const schema = {
@@ -27,11 +28,15 @@ export function heartbeat(app: FastifyInstance, context: Context): void {
 }
 
 async function beat(context: Context, body: HeartbeatBody) {
-  const { brokerId, metadataVersion, stateHash } = body
+  const { brokerId, recoveryEpoch = origin(context).recoveryEpoch } = body
+  // Versions of before a recovery say nothing of the metadata after it.
+  const isOurs = recoveryEpoch === origin(context).recoveryEpoch
+  const metadataVersion = isOurs ? body.metadataVersion : 0
+  const stateHash = isOurs ? body.stateHash : undefined
   const { controller } = context
   const { broker, mayStop, expandIsr } = await controller.heartbeats.of(async () => {
     const { brokers, isrs } = controller.reign
-    const verdict = await brokers.heartbeat(brokerId, body)
+    const verdict = await brokers.heartbeat(brokerId, { ...body, metadataVersion })
     return { ...verdict, expandIsr: isrs.hintsFor(brokerId) }
   })
   const { publisher } = controller.reign

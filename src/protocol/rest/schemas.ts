@@ -101,6 +101,7 @@ export const HeartbeatBody = Type.Object(
     brokerId: Id,
     timestamp: Time,
     metadataVersion: Version,
+    recoveryEpoch: Type.Optional(Version),
     brokerEpoch: Type.Optional(Version),
     stateHash: Type.Optional(Text(64)),
     wantFence: Type.Optional(Type.Boolean()),
