@@ -4,14 +4,19 @@
 // 10,000, and is killed (SIGKILL). Time: from the kill until the metadata of both others names new leaders, as they answer.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { machineLine } from './lib/machine.ts'
+import { benchOptions } from './lib/options.ts'
 import { type Member, request, startDmq, startStorage, until } from './lib/servers.ts'
 import { median } from './lib/stats.ts'
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '20' }, sizes: { type: 'string', default: '100,10000' } },
-})
+const values = benchOptions(
+  'broker-loss',
+  'How long until everybody knows the new leaders of a storage node that was killed?',
+  {
+    runs: [20, 'kills for each size'],
+    sizes: [[100, 10_000], 'partitions that the victim leads'],
+  },
+)
 const folder = join('.dmq', `bench-${process.pid}`)
 const BROKERS = [101, 102, 103]
 const METADATA = '/api/v1/metadata'
@@ -88,12 +93,12 @@ try {
     return online.length === BROKERS.length ? true : null
   })
   console.log('\n| led | runs | median ms | worst ms | log entries |\n|---|---|---|---|---|')
-  for (const partitions of values.sizes.split(',').map(Number)) {
+  for (const partitions of values.sizes) {
     const topic = `led-${partitions}`
     const assignments = Array.from({ length: partitions }, () => BROKERS)
     await send('POST', '/topics', { topicName: topic, assignments })
     const losses: { ms: number; entries: number }[] = []
-    for (let run = 0; run < Number(values.runs); run++) {
+    for (let run = 0; run < values.runs; run++) {
       losses.push(await lose(topic, partitions))
       await restore(topic, partitions)
     }

@@ -5,21 +5,19 @@
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import type { Result, Task } from './lib/generator.ts'
 import { cpuSeconds, machineLine } from './lib/machine.ts'
+import { benchOptions } from './lib/options.ts'
 import { createTopics, type Group, startDmq, startEtcd } from './lib/servers.ts'
 import { median } from './lib/stats.ts'
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '4' },
-    rounds: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '1,16,64,256' },
-    only: { type: 'string' },
-  },
+const values = benchOptions('commit', 'How fast is a write committed, beside etcd?', {
+  seconds: [4, 'of each measurement'],
+  rounds: [3, 'measurements of each; the median counts'],
+  clients: [[1, 16, 64, 256], 'that write at the same time'],
+  only: ['', 'dmq: without etcd'],
 })
-const clientCounts = values.clients.split(',').map(Number)
 const folder = join('.dmq', `bench-${process.pid}`)
 const generator = join(import.meta.dirname, 'lib', 'generator.ts')
 
@@ -69,16 +67,16 @@ function row(name: string, clients: number, runs: readonly Measured[]): string {
 
 console.log(machineLine())
 const dmq = await startDmq(join(folder, 'dmq'))
-await createTopics(dmq, Math.max(...clientCounts))
+await createTopics(dmq, Math.max(...values.clients))
 const etcd = values.only === 'dmq' ? null : await startEtcd(join(folder, 'etcd'))
 if (etcd === null) console.log('etcd is not measured: apt-get install etcd-server, and leave out --only')
 console.log(`\n      clients   writes/s     p50 ms     p99 ms  server us    load us`)
 try {
-  for (const clients of clientCounts) {
+  for (const clients of values.clients) {
     const runs: { dmq: Measured[]; etcd: Measured[] } = { dmq: [], etcd: [] }
-    for (let round = 0; round <= Number(values.rounds); round++) {
+    for (let round = 0; round <= values.rounds; round++) {
       const warmUp = round === 0
-      const seconds = warmUp ? 1 : Number(values.seconds)
+      const seconds = warmUp ? 1 : values.seconds
       const ours = await measure(dmq, clients, seconds)
       const theirs = etcd === null ? null : await measure(etcd, clients, seconds)
       if (warmUp) continue

@@ -8,20 +8,22 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Hosts } from './lib/hosts.ts'
 import { machineLine } from './lib/machine.ts'
+import { benchOptions } from './lib/options.ts'
 import { createTopics, type Group, type Member, request, startDmq, startEtcd, until } from './lib/servers.ts'
 import { median } from './lib/stats.ts'
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '50' },
-    silent: { type: 'string', default: '10' },
-    cut: { type: 'string', default: '10' },
-    only: { type: 'string' },
+const values = benchOptions(
+  'failover',
+  'How long until the first acknowledged write after the controller is gone?',
+  {
+    runs: [50, 'how often it is killed (SIGKILL)'],
+    silent: [10, 'how often it stands still (SIGSTOP)'],
+    cut: [10, 'how often it is cut off the network (needs root and iproute2)'],
+    only: ['', 'dmq: without etcd'],
   },
-})
+)
 const folder = join('.dmq', `bench-${process.pid}`)
 const RETRY_MS = 5
 /** So long that a node which came back has made ready what it does in its first seconds. */
@@ -114,7 +116,7 @@ async function measure(name: string, losses: readonly (readonly [Loss, number])[
   }
 }
 
-const [runs, silent, cut] = [values.runs, values.silent, values.cut].map(Number) as [number, number, number]
+const { runs, silent, cut } = values
 console.log(machineLine())
 console.log('\n                runs  median ms  worst ms')
 try {

@@ -6,16 +6,17 @@
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { updateFor } from '../src/controller/storage-update.ts'
 import { type Command, encodeCommand } from '../src/metadata/command.ts'
 import { HEAP_FLAGS } from '../src/server/heap-flags.ts'
 import type { MetadataNode } from '../src/server/metadata-node.ts'
 import { closeLoneNode, fill, LoopWatch, MIB, openLoneNode, propose } from './lib/lone-node.ts'
 import { machineLine } from './lib/machine.ts'
+import { benchOptions } from './lib/options.ts'
 
-const { values } = parseArgs({
-  options: { sizes: { type: 'string', default: '10000,100000,1000000,2000000' }, one: { type: 'string' } },
+const values = benchOptions('scale', 'What does a metadata node cost as the cluster grows?', {
+  sizes: [[10_000, 100_000, 1_000_000, 2_000_000], 'partitions'],
+  one: [0, 'of one size only, in this process, as JSON'],
 })
 const BROKERS = 30
 const PER_TOPIC = 10
@@ -156,9 +157,9 @@ const COLUMNS: readonly [string, (figures: Figures) => string][] = [
   ['ms', ({ isrMs }) => isrMs.toFixed(1)],
 ]
 
-function inItsOwnProcess(size: string): Figures {
+function inItsOwnProcess(size: number): Figures {
   // As `dmq metadata` is started, and so that it can be told to collect its garbage.
-  const args = [...HEAP_FLAGS, '--expose-gc', import.meta.filename, '--one', size]
+  const args = [...HEAP_FLAGS, '--expose-gc', import.meta.filename, '--one', String(size)]
   const child = spawnSync(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
@@ -167,11 +168,11 @@ function inItsOwnProcess(size: string): Figures {
   return JSON.parse(child.stdout) as Figures
 }
 
-if (values.one !== undefined) console.log(JSON.stringify(await measure(Number(values.one))))
+if (values.one > 0) console.log(JSON.stringify(await measure(values.one)))
 else {
   console.log(`${machineLine()}\n`)
   console.log(`| ${COLUMNS.map(([name]) => name).join(' | ')} |\n|${'---|'.repeat(COLUMNS.length)}`)
-  for (const size of values.sizes.split(',')) {
+  for (const size of values.sizes) {
     const figures = inItsOwnProcess(size)
     console.log(`| ${COLUMNS.map(([, show]) => show(figures)).join(' | ')} |`)
   }

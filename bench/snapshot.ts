@@ -5,13 +5,19 @@
 // time between two turns of the event loop, with changes going on, while a snapshot is taken and while none is.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { MetadataNode } from '../src/server/metadata-node.ts'
 import { closeLoneNode, fill, LoopWatch, MIB, openLoneNode, propose } from './lib/lone-node.ts'
 import { machineLine } from './lib/machine.ts'
+import { benchOptions } from './lib/options.ts'
 
-const { values } = parseArgs({ options: { partitions: { type: 'string', default: '1000000' } } })
-const partitions = Number(values.partitions)
+const values = benchOptions(
+  'snapshot',
+  'How long does the process stand still while it takes a snapshot, and how soon is it back from one?',
+  {
+    partitions: [1_000_000, 'of the cluster'],
+  },
+)
+const { partitions } = values
 const folder = join('.dmq', `bench-${process.pid}`)
 const BROKERS = 30
 const PER_TOPIC = 10
