@@ -3,6 +3,7 @@ import type { Broker } from '../metadata/broker.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
 import { REBALANCE_IS_KEPT } from '../metadata/features.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
+import type { Partition } from '../metadata/partition-table.ts'
 import { keepsData, originalReplicas, removingReplicas } from '../metadata/reassignment.ts'
 import { membersOf, type ReassignmentCause } from '../metadata/replication.ts'
 import { planDecommission, type ReplicaMove } from './placement/decommission.ts'
@@ -57,10 +58,9 @@ export class AutomaticMoves {
     this.#timer.cancel()
   }
 
-  /** Begins to even out the load, and goes on until it is, or this node is the controller no longer. */
+  /** Begins to even out the load, and goes on until it is. */
   async rebalance(write: Write): Promise<void> {
     await this.#wantRebalance(true, write)
-    this.#idle = ''
   }
 
   /** Moves that were begun go on; no others follow. */
@@ -90,6 +90,12 @@ export class AutomaticMoves {
     return this.rebalancingSince !== null
   }
 
+  /** Partitions that a rebalance moves now. */
+  get rebalanceMoves(): number {
+    const moves = this.#parts.replica.image.reassignments()
+    return moves.filter(({ partition }) => partition.reassignment!.cause === 'REBALANCE').length
+  }
+
   async #tick(): Promise<void> {
     try {
       await this.#giveUpForReturned()
@@ -113,25 +119,18 @@ export class AutomaticMoves {
     await this.#giveUp(returned)
   }
 
-  /** Moves to a broker that stays away itself would hold up all others; they are planned anew. */
+  /** Moves that wait for a broker that stays away would hold up all others; they are planned anew. */
   async #giveUpForLost(): Promise<void> {
-    const { image } = this.#parts.replica
-    const away = new Set(
-      image
-        .brokers()
-        .filter(broker => this.#staysAway(broker))
-        .map(({ brokerId }) => brokerId),
-    )
+    const away = new Set(this.#away().map(({ brokerId }) => brokerId))
     if (away.size === 0) return
-    const lost = image.reassignments().filter(({ partition }) => {
-      const { cause, adding } = partition.reassignment!
-      const takers = membersOf(partition.replicas, adding)
-      return (
-        cause !== 'MANUAL' &&
-        takers.some(id => away.has(id)) &&
-        keepsData(partition, originalReplicas(partition))
+    const lost = this.#parts.replica.image
+      .reassignments()
+      .filter(
+        ({ partition }) =>
+          partition.reassignment!.cause !== 'MANUAL' &&
+          waitsForAny(partition, away) &&
+          keepsData(partition, originalReplicas(partition)),
       )
-    })
     await this.#giveUp(lost)
   }
 
@@ -157,26 +156,19 @@ export class AutomaticMoves {
   /** Who is to give its replicas away: those that are missing already first. */
   #leavingBrokers(): Leaving[] {
     const { image } = this.#parts.replica
-    const brokers = image.brokers()
     const gone = this.#options.recoveryDelayMs > 0 ? unregistered(image) : []
-    const away = brokers.filter(broker => this.#staysAway(broker)).map(({ brokerId }) => brokerId)
-    const decommissioned = brokers.filter(({ drain }) => drain?.mode === 'DECOMMISSION')
-    const emptied = decommissioned.map(({ brokerId }) => brokerId)
-    return [
-      ...gone.map(brokerId => ({ brokerId, cause: 'RECOVERY' }) as const),
-      ...away.map(
-        brokerId => ({ brokerId, cause: emptied.includes(brokerId) ? 'DECOMMISSION' : 'RECOVERY' }) as const,
-      ),
-      ...emptied
-        .filter(id => !away.includes(id))
-        .map(brokerId => ({ brokerId, cause: 'DECOMMISSION' }) as const),
-    ]
+    const decommissioned = image.brokers().filter(({ drain }) => drain?.mode === 'DECOMMISSION')
+    const there = new Set([...this.#away(), ...decommissioned])
+    return [...gone.map(brokerId => ({ brokerId, cause: 'RECOVERY' }) as const), ...[...there].map(leavingOf)]
   }
 
-  #staysAway({ status, statusSince }: Broker): boolean {
+  /** Brokers that stay away: OFFLINE for longer than they are waited for. */
+  #away(): Broker[] {
     const { recoveryDelayMs } = this.#options
-    const awayMs = this.#parts.clock.epoch() - statusSince
-    return status === 'OFFLINE' && recoveryDelayMs > 0 && awayMs >= recoveryDelayMs
+    if (recoveryDelayMs === 0) return []
+    const since = this.#parts.clock.epoch() - recoveryDelayMs
+    const brokers = this.#parts.replica.image.brokers()
+    return brokers.filter(({ status, statusSince }) => status === 'OFFLINE' && statusSince <= since)
   }
 
   async #plan(leaving: readonly Leaving[], free: number): Promise<Planned | null> {
@@ -188,15 +180,11 @@ export class AutomaticMoves {
     if (!this.isRebalancing) return null
     const { moves, complete } = await this.planRebalance(free)
     // It is done when its last replicas have been copied, not when the last copy has begun.
-    if (complete && moves.length === 0 && !this.#isCopying) await this.stopRebalance(ownWrite('rebalance'))
+    if (complete && moves.length === 0 && this.rebalanceMoves === 0)
+      await this.stopRebalance(ownWrite('rebalance'))
     // The plan took its time: what was asked for meanwhile stands.
     const changes = this.isRebalancing ? this.#changesFor(moves) : []
     return changes.length === 0 ? null : { cause: 'REBALANCE', changes }
-  }
-
-  get #isCopying(): boolean {
-    const { image } = this.#parts.replica
-    return image.reassignments().some(({ partition }) => partition.reassignment!.cause === 'REBALANCE')
   }
 
   /** Of the partitions that still are as they were when the moves were planned. */
@@ -241,4 +229,15 @@ function unregistered(image: Image): number[] {
 function changeOf({ topic, partition }: TopicPartition, replicas: readonly number[] | null): ReplicasChange {
   const { id, partitionEpoch } = partition
   return { topic: topic.name, topicId: topic.id, partition: id, partitionEpoch, replicas }
+}
+
+function leavingOf({ brokerId, drain }: Broker): Leaving {
+  return { brokerId, cause: drain?.mode === 'DECOMMISSION' ? 'DECOMMISSION' : 'RECOVERY' }
+}
+
+/** One of them is to be added; or one is to stay, and can only be done without while nobody who goes is in sync. */
+function waitsForAny({ replicas, isr, reassignment }: Partition, away: ReadonlySet<number>): boolean {
+  const { target, adding } = reassignment!
+  if (membersOf(replicas, adding).some(id => away.has(id))) return true
+  return target.some(id => away.has(id)) && membersOf(replicas, isr).some(id => !target.includes(id))
 }

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
-import { movesUnderWay } from '../../controller/replica-moves.ts'
 import { RebalanceAnswer, RebalanceBody, RebalanceState } from '../../protocol/rest/move-schemas.ts'
 import { WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
@@ -31,13 +30,14 @@ export function rebalance(app: FastifyInstance, context: Context): void {
 
 function state(app: FastifyInstance, context: Context): void {
   const schema = {
-    summary: 'Whether a rebalance is under way. The controller answers: only it knows.',
+    summary:
+      'Whether a rebalance is under way. The controller answers: below level 2 of metadata.version only it knows.',
     response: { 200: RebalanceState },
   }
   app.get('/rebalance', { schema }, () => {
     const { automaticMoves } = context.controller.reign
     const since = automaticMoves.rebalancingSince
-    const moving = movesUnderWay(context.replica.image).filter(({ cause }) => cause === 'REBALANCE').length
+    const moving = automaticMoves.rebalanceMoves
     const state = since !== null ? 'RUNNING' : moving > 0 ? 'INTERRUPTED' : 'NONE'
     return { state, since, moving, outlivesController: automaticMoves.rebalanceIsKept }
   })

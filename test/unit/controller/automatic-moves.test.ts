@@ -101,6 +101,23 @@ test('a move to a broker that dies is planned anew, and holds up no others', asy
   assert.deepEqual(moving(stage), ['0 to 4,2 (DECOMMISSION)', '1 to 4,2 (DECOMMISSION)'])
 })
 
+test('a move that waits for a replica that is to stay, and dies, is planned anew', async () => {
+  const { stage } = await staged([1, 2, 3, 4, 5], [[1, 2, 3]])
+  await stage.brokers.drain(3, 'DECOMMISSION', WRITE)
+  await stage.pass(1_000, 1, 2, 3, 4, 5)
+  assert.deepEqual(moving(stage), ['0 to 1,2,4 (DECOMMISSION)'])
+  await stage.pass(8_000, 1, 3, 4, 5)
+  await catchUp(stage)
+  assert.deepEqual(stage.partition('t').isr, [1, 3, 4])
+  await stage.pass(RECOVERY_MS, 1, 3, 4, 5)
+  assert.deepEqual(moving(stage), ['0 to 1,4,3 (RECOVERY)'])
+  await catchUp(stage)
+  await stage.pass(1_000, 1, 3, 4, 5)
+  assert.deepEqual(moving(stage), ['0 to 1,4,5 (DECOMMISSION)'])
+  await catchUp(stage)
+  assert.deepEqual(stage.partition('t').isr, [1, 4, 5])
+})
+
 test('a move that only the added replica can go on with is not given up, though another taker is lost', async () => {
   const { stage } = await staged([1, 2, 3, 4, 5], [[1, 2, 3]])
   await stage.pass(8_000, 1, 4, 5)
