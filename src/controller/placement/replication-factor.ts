@@ -18,7 +18,7 @@ export function withReplicationFactor(
   const replacements = new Replacements(view)
   const registered = new Set(view.brokers.map(({ brokerId }) => brokerId))
   return partitions.map(partition => {
-    const list = shrunk(partition, replicationFactor).filter(brokerId => registered.has(brokerId))
+    const list = shrunk(partition, id => registered.has(id), replicationFactor)
     while (list.length < replicationFactor) {
       const added = replacements.add(list)
       if ('obstacle' in added) throw new DmqError('NOT_ENOUGH_BROKERS', added.obstacle.text)
@@ -28,8 +28,13 @@ export function withReplicationFactor(
   })
 }
 
-function shrunk({ replicas, isr }: Partition, replicationFactor: number): number[] {
+function shrunk(
+  { replicas, isr }: Partition,
+  isRegistered: (brokerId: number) => boolean,
+  replicationFactor: number,
+): number[] {
+  const there = replicas.filter(isRegistered)
   const isOut = (brokerId: number): number => ((isr & bitOf(replicas, brokerId)) === 0 ? 1 : 0)
-  const stay = replicas.toSorted((a, b) => isOut(a) - isOut(b)).slice(0, replicationFactor)
-  return replicas.filter(brokerId => stay.includes(brokerId))
+  const stay = there.toSorted((a, b) => isOut(a) - isOut(b)).slice(0, replicationFactor)
+  return there.filter(brokerId => stay.includes(brokerId))
 }

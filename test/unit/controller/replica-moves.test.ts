@@ -56,6 +56,16 @@ describe('fewer replicas', () => {
   })
 })
 
+test('of brokers that were removed none counts as one of those that stay', async () => {
+  const { stage, moves } = await staged([1, 2, 3, 4], [[1, 2, 3]])
+  for (const brokerId of [1, 2]) await stage.beat(brokerId, { wantFence: true })
+  await stage.brokers.unregister(1, true, WRITE)
+  await stage.beat(2)
+  assert.deepEqual(stage.partition('t').isr, [3])
+  await moves.setReplicationFactor('t', 2, WRITE)
+  assert.deepEqual(stage.partition('t').replicas, [2, 3])
+})
+
 test('a result for each tells a move from nothing to do, to who repeats the request as well', async () => {
   const { moves } = await staged([1, 2, 3], [[1], [2], [1]])
   const changes = [
