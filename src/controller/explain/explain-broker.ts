@@ -113,17 +113,20 @@ function drainFindings(image: Image, broker: Broker, resourcesOf: ResourcesOf): 
   const kept = decommission
     ? `holds ${count(replicas.left, 'replica')}`
     : `leads ${count(leaders.left, 'partition')}`
-  const because = [...Map.groupBy(left, ({ why }) => why)]
-    .slice(0, NAMED_MAX)
-    .map(([why, places]) => finding('NOT_DRAINED', `${namesOf(places)}: ${why}`))
+  const all = decommission ? replicas.left : leaders.left
+  const ofFirst = all > left.length ? ` of the first ${left.length}` : ''
+  const because = [...Map.groupBy(left, ({ why }) => why)].slice(0, NAMED_MAX).map(([why, places]) => {
+    const names = places.slice(0, NAMED_MAX).map(({ topic, partition }) => `${topic}-${partition}`)
+    return finding('NOT_DRAINED', `${firstOf(names, places.length, ofFirst)}: ${why}`)
+  })
   return [
     finding('NOT_DRAINED', `broker ${brokerId} is not ${verb} yet: it still ${kept}`, { since, because }),
   ]
 }
 
-function namesOf(places: readonly { readonly topic: string; readonly partition: number }[]): string {
-  const names = places.slice(0, NAMED_MAX).map(({ topic, partition }) => `${topic}-${partition}`)
-  const more = places.length > names.length ? ` and ${places.length - names.length} more` : ''
+/** Such as `a-0, a-1 and 3 more`. */
+function firstOf(names: readonly string[], count: number, ofWhich = ''): string {
+  const more = count > names.length ? ` and ${count - names.length} more${ofWhich}` : ''
   return `${names.join(', ')}${more}`
 }
 
@@ -158,9 +161,8 @@ function preferredElsewhere(image: Image, broker: Broker, { ledByOthers }: Held)
   const { brokerId, statusSince } = broker
   if (ledByOthers.count === 0 || broker.status !== 'ONLINE') return []
   const names = ledByOthers.first.map(({ topicId, id }) => `${image.topicById(topicId)!.name}-${id}`)
-  const more = ledByOthers.count > names.length ? ` and ${ledByOthers.count - names.length} more` : ''
   const that = ledByOthers.count === 1 ? 'that prefers' : 'that prefer'
-  const what = `${count(ledByOthers.count, 'partition')} ${that} broker ${brokerId} ${isAre(ledByOthers)} led by others: ${names.join(', ')}${more}`
+  const what = `${count(ledByOthers.count, 'partition')} ${that} broker ${brokerId} ${isAre(ledByOthers)} led by others: ${firstOf(names, ledByOthers.count)}`
   const remedy = 'they go back by themselves after leader.balance-delay-ms; at once: dmq leader elect'
   return [finding('BALANCE_DUE', what, { since: statusSince, remedy })]
 }

@@ -258,6 +258,14 @@ test('partitions that keep a broker for the same reason are named together', () 
   ])
 })
 
+test('of very many partitions that keep a broker, the first are looked at, and that is said', () => {
+  const told = cluster().withTopic('alone', Array(150).fill([1]))
+  told.accept({ type: 'DrainBrokerCommand', brokerId: 1, mode: 'DRAIN' })
+  const { what, because } = told.explainedBroker(1)[0]!
+  assert.match(what, /it still leads 150 partitions$/)
+  assert.match(because[0]!.what, /alone-19 and 80 more of the first 100: it has no other replica/)
+})
+
 test('a broker that was decommissioned, holds nothing and is away is to be removed, not started', () => {
   const told = cluster().withTopic('orders', [[1, 2]])
   told.accept({ type: 'DrainBrokerCommand', brokerId: 2, mode: 'DECOMMISSION' })
