@@ -85,7 +85,8 @@ export function lineOf(error: unknown): string {
   return messageOf(error).replaceAll(/\s+/g, ' ').trim()
 }
 
-/** What was thrown, as a sentence. */
+/** What was thrown, as a sentence. Node says nothing of a host all of whose addresses refuse: each of them does. */
 export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ')
   return error instanceof Error ? error.message : String(error)
 }

@@ -49,7 +49,7 @@ function withPath(url: string | undefined, kind: 'metadata' | 'storage'): string
 
 async function whyNot(context: Context, { name, url }: Asked, levels: FeatureLevels): Promise<string | null> {
   if (url === undefined) return `the address of ${name} is not known`
-  const ranges = await ask(context, url).catch((error: unknown) => messageOf(error) || 'connection refused')
+  const ranges = await ask(context, url).catch(messageOf)
   if (typeof ranges === 'string') return `${name} does not tell what it supports (${ranges})`
   for (const [feature, level] of Object.entries(levels)) {
     const range = ranges.get(feature)
