@@ -36,12 +36,12 @@ export type AppOptions = {
   readonly onProblem?: (problem: Problem, reply: FastifyReply) => Problem
 }
 
-/** An HTTP server with the rules that hold for every endpoint: one error shape, strict checks, limits, documentation. */
 /** Writes are what a new controller must answer at once; what reads need can wait for the first of them. */
 function maker(warmUp: WarmUp, method: string): Maker {
   return method === 'GET' || method === 'HEAD' ? onFirstUse : warmUp
 }
 
+/** An HTTP server with the rules that hold for every endpoint: one error shape, strict checks, limits, documentation. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const malformed = new MalformedHttp(options.metadataVersion)
   const showVersion = (reply: FastifyReply): void => {

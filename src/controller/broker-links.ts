@@ -20,7 +20,7 @@ type Lost = (brokerId: number, brokerEpoch: number, reason: string) => void
 export class BrokerLinks {
   readonly #links = new Map<number, BrokerLink>()
   /** How often each has given a sign of life. */
-  readonly #signs = new Map<BrokerLink, number>()
+  readonly #signs = new WeakMap<BrokerLink, number>()
   readonly #opened = new Set<Opened>()
   readonly #lost = new Set<Lost>()
   #openedCount = 0
@@ -41,8 +41,6 @@ export class BrokerLinks {
     const { brokerId, brokerEpoch } = link
     const before = this.#links.get(brokerId)
     this.#links.set(brokerId, link)
-    this.#signs.set(link, 0)
-    if (before !== undefined) this.#signs.delete(before)
     this.#openedCount += 1
     before?.close('this broker opened another session')
     for (const listener of this.#opened) listener(brokerId, brokerEpoch)
@@ -52,19 +50,21 @@ export class BrokerLinks {
     const { brokerId, brokerEpoch } = link
     if (this.#links.get(brokerId) !== link) return
     this.#links.delete(brokerId)
-    this.#signs.delete(link)
     for (const listener of this.#lost) listener(brokerId, brokerEpoch, reason)
   }
 
   /** Something came on it. */
   heard(link: BrokerLink): void {
-    const signs = this.#signs.get(link)
-    if (signs !== undefined) this.#signs.set(link, signs + 1)
+    this.#signs.set(link, this.#signsOf(link) + 1)
   }
 
   /** The links there are, with how often each has given a sign of life. */
-  signs(): ReadonlyMap<BrokerLink, number> {
-    return this.#signs
+  signs(): Map<BrokerLink, number> {
+    return new Map([...this.#links.values()].map(link => [link, this.#signsOf(link)]))
+  }
+
+  #signsOf(link: BrokerLink): number {
+    return this.#signs.get(link) ?? 0
   }
 
   /** The other side is not there any more, though nobody said so: the link is lost. */
@@ -100,7 +100,6 @@ export class BrokerLinks {
   closeAll(reason: string): void {
     const links = [...this.#links.values()]
     this.#links.clear()
-    this.#signs.clear()
     for (const link of links) link.close(reason)
   }
 }

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../io/clock.ts'
 import type { BrokerLink, BrokerLinks } from './broker-links.ts'
 
 /** A request that asks for nothing but an answer. Any will do: releases that do not know it answer as well. */
-export const PING = 'ping'
+const PING = 'ping'
 const PING_MS_MIN = 1_000
 const PING_MS_MAX = 5_000
 
@@ -42,7 +42,7 @@ export class LinkWatch {
 
   #look(): void {
     const before = this.#seen
-    this.#seen = new Map(this.#parts.links.signs())
+    this.#seen = this.#parts.links.signs()
     for (const [link, signs] of this.#seen) if (before.get(link) === signs) void this.#ask(link)
   }
 

@@ -1,7 +1,6 @@
 import type { AcceptedCommand, ChangeRing } from '../metadata/change-ring.ts'
 import type { Image } from '../metadata/image.ts'
 import { PinnedImage } from '../metadata/pinned-image.ts'
-import { topicCount } from '../metadata/touched.ts'
 import { historySteps } from './history.ts'
 import { type Touched, touchedSteps, type View, viewSteps } from './steps.ts'
 import type { Step, TableName } from './tables.ts'
@@ -57,10 +56,10 @@ function wholeBatch({ image, ring }: MirrorSource, from: Position, recoveryEpoch
 function isSmall(image: Image, commands: readonly AcceptedCommand[]): boolean {
   if (commands.length > READ_AT_ONCE) return false
   let reads = 0
-  for (const command of commands) {
-    reads += topicCount(command)
-    if (command.many !== undefined || reads > READ_AT_ONCE) return false
-    for (const name of command.topics) reads += image.topic(name)?.rows.length ?? 0
+  for (const { topics, many } of commands) {
+    reads += topics.length
+    if (many !== undefined || reads > READ_AT_ONCE) return false
+    for (const name of topics) reads += image.topic(name)?.rows.length ?? 0
   }
   return reads <= READ_AT_ONCE
 }

@@ -10,10 +10,12 @@ import { BROKERS, PARTITIONS, type Step, TOPICS } from './tables.ts'
 type List<T> = { readonly length: number; slice(start: number, end: number): readonly T[] }
 
 /** Rows of the image, or some of them, as they are at one version. */
-export type View = {
+type Rows = {
   readonly brokers: readonly Broker[]
   readonly topics: List<Topic>
   partition(row: number): Partition
+}
+export type View = Rows & {
   /** As commands number the topics that they do not name. */
   topicNumber(row: number): number
 }
@@ -41,8 +43,7 @@ export function* touchedSteps(image: Image, view: View, { commands, since }: Tou
   }
   const brokers = view.brokers.filter(({ brokerId }) => ids.delete(brokerId))
   const partition = (row: number) => view.partition(row)
-  const topicNumber = (row: number) => view.topicNumber(row)
-  yield* viewSteps(image, { brokers, topics, partition, topicNumber }, since)
+  yield* viewSteps(image, { brokers, topics, partition }, since)
   // What is left was touched, and is not there.
   if (ids.size > 0) yield { dropBrokers: [...ids] }
   for (const part of parts([...names], STEP_ROWS)) yield { dropTopics: part }
@@ -67,7 +68,7 @@ function* union<T>(
 }
 
 /** The rows of the view; of the partitions those that changed since, null: all. `image` knows which brokers are alive. */
-export function* viewSteps(image: Image, view: View, since: number | null): Generator<Step> {
+export function* viewSteps(image: Image, view: Rows, since: number | null): Generator<Step> {
   for (const part of parts(view.brokers, STEP_ROWS)) yield { table: BROKERS, rows: part.map(brokerRow) }
   for (const part of parts(view.topics, STEP_ROWS)) {
     // A new topic may have taken the name of one that had more partitions.
@@ -78,7 +79,7 @@ export function* viewSteps(image: Image, view: View, since: number | null): Gene
   }
 }
 
-function* partitionSteps(image: Image, view: View, topics: readonly Topic[], since: number): Generator<Step> {
+function* partitionSteps(image: Image, view: Rows, topics: readonly Topic[], since: number): Generator<Step> {
   let rows: Row[] = []
   let looks = 0
   for (const topic of topics) {

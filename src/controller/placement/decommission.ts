@@ -1,4 +1,4 @@
-import { type Obstacle, Replacements, reassigning } from './replacement.ts'
+import { type Obstacle, type Replacement, Replacements, reassigning } from './replacement.ts'
 import type { PlacementView } from './view.ts'
 
 export type ReplicaMove = {
@@ -49,7 +49,7 @@ function replaceAll(
   replacements: Replacements,
   from: readonly number[],
   leaving: readonly number[],
-): { readonly replicas: readonly number[] } | { readonly obstacle: Obstacle } {
+): Replacement {
   let replicas = from
   for (const brokerId of leaving) {
     const found = replacements.replace(replicas, brokerId)

@@ -30,7 +30,7 @@ export function placementView(image: Image, resourcesOf = asRegistered): Placeme
 
 /** The brokers alone, which is all that new partitions need. It costs with the different replica lists, not with partitions. */
 export function brokerLoads(image: Image, resourcesOf = asRegistered): BrokerLoad[] {
-  const brokers = image.brokers().map(broker => ({ ...broker, resources: resourcesOf(broker) }))
+  const brokers = brokersNow(image, resourcesOf)
   const weights = weightsOf(brokers)
   const counts = countsOf(image)
   return brokers.map((broker, i) => ({
@@ -45,9 +45,13 @@ export function brokerLoads(image: Image, resourcesOf = asRegistered): BrokerLoa
 
 /** What of brokers decides where replicas may lie, and is not in the image: equal where the same would be decided. */
 export function standing(image: Image, resourcesOf: ResourcesOf): string {
-  const brokers = image.brokers().map(broker => ({ ...broker, resources: resourcesOf(broker) }))
+  const brokers = brokersNow(image, resourcesOf)
   const weights = weightsOf(brokers)
   return brokers.map((broker, i) => `${broker.brokerId} ${weights[i]} ${unavailabilityOf(broker)}`).join()
+}
+
+function brokersNow(image: Image, resourcesOf: ResourcesOf): Broker[] {
+  return image.brokers().map(broker => ({ ...broker, resources: resourcesOf(broker) }))
 }
 
 type Counts = { replicas: number; leaders: number }

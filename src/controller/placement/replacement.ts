@@ -1,21 +1,15 @@
+import { assert } from '../../base/assert.ts'
 import { rackNumbers } from './racks.ts'
 import { type BrokerLoad, type PlacementView, unavailableText } from './view.ts'
 
 /** Why no broker can take a replica over. */
 export type Obstacle = {
-  readonly code: 'NOT_A_REPLICA' | 'REASSIGNING' | 'NO_BROKER_AVAILABLE' | 'TOO_FEW_BROKERS' | 'NO_OTHER_RACK'
+  readonly code: 'REASSIGNING' | 'NO_BROKER_AVAILABLE' | 'TOO_FEW_BROKERS'
   readonly text: string
 }
 
 /** A replica list in which another broker stands where the leaving one stood; or why there is none. */
-export type Replacement =
-  | { readonly replicas: readonly number[]; readonly brokerId: number }
-  | { readonly obstacle: Obstacle }
-
-export type ReplacementRules = {
-  /** Rather no replacement than one that puts the partition into fewer racks than it could be in without it. */
-  readonly keepRacks?: boolean
-}
+export type Replacement = { readonly replicas: readonly number[] } | { readonly obstacle: Obstacle }
 
 /**
  * Finds brokers that take replicas over, one after the other: each takes a replica of the broker that is to be left, and
@@ -39,36 +33,34 @@ export class Replacements {
   }
 
   /** The replacement is the one that leaves the fewest replicas in one rack; of these, the one that holds least. */
-  replace(replicas: readonly number[], leaving: number, rules: ReplacementRules = {}): Replacement {
+  replace(replicas: readonly number[], leaving: number): Replacement {
     const position = replicas.indexOf(leaving)
-    if (position < 0) return obstacle('NOT_A_REPLICA', `broker ${leaving} holds no replica of it`)
+    assert(position >= 0, 'it holds what it leaves')
     const others = replicas.filter(brokerId => brokerId !== leaving)
-    const candidates = this.#takers.filter(number => !replicas.includes(this.#brokers[number]!.brokerId))
-    if (candidates.length === 0) return this.#noCandidate(others, leaving)
-    const inRack = this.#countByRack(others)
-    const crowd = (number: number): number => inRack.get(this.#racks[number]!) ?? 0
-    const best = candidates.reduce((a, b) =>
-      (crowd(a) - crowd(b) || this.#compareLoads(a, b, position)) <= 0 ? a : b,
-    )
-    const rack = this.#rackOf(leaving)
-    const before = (rack === undefined ? 0 : (inRack.get(rack) ?? 0)) + 1
-    if (rules.keepRacks === true && crowd(best) + 1 > before) return this.#noRack(others)
-    this.#take(best, leaving, position)
-    const { brokerId } = this.#brokers[best]!
-    return { replicas: replicas.map(id => (id === leaving ? brokerId : id)), brokerId }
+    const taker = this.#taker(replicas, others, position)
+    if (taker === null) return this.#noCandidate(others, leaving)
+    this.#take(taker, leaving, position)
+    const { brokerId } = this.#brokers[taker]!
+    return { replicas: replicas.map(id => (id === leaving ? brokerId : id)) }
   }
 
   /** One replica more: where the fewest others are in the same rack; of these, on the broker that holds least. */
   add(replicas: readonly number[]): { readonly brokerId: number } | { readonly obstacle: Obstacle } {
+    const taker = this.#taker(replicas, replicas, replicas.length)
+    if (taker === null) return this.#nobodyLeft(replicas)
+    this.#replicas[taker]! += 1
+    return { brokerId: this.#brokers[taker]!.brokerId }
+  }
+
+  /** The number of who is to stand at the position beside the others, and holds none of the replicas; null: nobody can. */
+  #taker(replicas: readonly number[], others: readonly number[], position: number): number | null {
     const candidates = this.#takers.filter(number => !replicas.includes(this.#brokers[number]!.brokerId))
-    if (candidates.length === 0) return this.#nobodyLeft(replicas)
-    const inRack = this.#countByRack(replicas)
+    if (candidates.length === 0) return null
+    const inRack = this.#countByRack(others)
     const crowd = (number: number): number => inRack.get(this.#racks[number]!) ?? 0
-    const best = candidates.reduce((a, b) =>
-      (crowd(a) - crowd(b) || this.#compareLoads(a, b, replicas.length)) <= 0 ? a : b,
+    return candidates.reduce((a, b) =>
+      (crowd(a) - crowd(b) || this.#compareLoads(a, b, position)) <= 0 ? a : b,
     )
-    this.#replicas[best]! += 1
-    return { brokerId: this.#brokers[best]!.brokerId }
   }
 
   #nobodyLeft(replicas: readonly number[]): { readonly obstacle: Obstacle } {
@@ -101,15 +93,12 @@ export class Replacements {
   #countByRack(replicas: readonly number[]): Map<number, number> {
     const counts = new Map<number, number>()
     for (const brokerId of replicas) {
-      const rack = this.#rackOf(brokerId)
-      if (rack !== undefined) counts.set(rack, (counts.get(rack) ?? 0) + 1)
+      const number = this.#numbers.get(brokerId)
+      if (number === undefined) continue
+      const rack = this.#racks[number]!
+      counts.set(rack, (counts.get(rack) ?? 0) + 1)
     }
     return counts
-  }
-
-  #rackOf(brokerId: number): number | undefined {
-    const number = this.#numbers.get(brokerId)
-    return number === undefined ? undefined : this.#racks[number]
   }
 
   #noCandidate(others: readonly number[], leaving: number): Replacement {
@@ -127,26 +116,6 @@ export class Replacements {
         `(${available.join(', ')}) hold one already${rest}. Start another broker, or give the topic fewer replicas.`,
     )
   }
-
-  #noRack(others: readonly number[]): Replacement {
-    const racks = others.map(brokerId => this.#brokers[this.#numbers.get(brokerId)!]?.rack ?? 'none')
-    return obstacle(
-      'NO_OTHER_RACK',
-      `every broker that takes new replicas is in a rack that holds another of its replicas (${racks.join(', ')}). ` +
-        'Start a broker in another rack.',
-    )
-  }
-}
-
-/** Which broker takes over the replica of a partition that must leave a broker. */
-export function replacementFor(
-  view: PlacementView,
-  row: number,
-  leaving: number,
-  rules: ReplacementRules = {},
-): Replacement {
-  if (view.isReassigning(row)) return reassigning(view.replicas(row))
-  return new Replacements(view).replace(view.replicas(row), leaving, rules)
 }
 
 export function reassigning(target: readonly number[]): { readonly obstacle: Obstacle } {

@@ -1,28 +1,22 @@
 import type { Image } from '../../metadata/image.ts'
-import { planDecommission } from '../placement/decommission.ts'
+import { planDecommission, type ReplicaMove } from '../placement/decommission.ts'
 import { placementView, type ResourcesOf } from '../placement/image-view.ts'
 import type { Intent } from '../proposer.ts'
+import type { Some } from './outcome.ts'
 
-/** Of both, all are counted and the first are named. */
 export type DecommissionDraft = {
   /** As the controller would propose them, if it moved everything at the same time. */
   readonly commands: readonly Intent[]
-  readonly moves: { readonly count: number; readonly first: readonly PlannedMove[] }
-  readonly stays: { readonly count: number; readonly first: readonly Staying[] }
+  readonly moves: Some<ReplicaMove>
+  readonly stays: Some<Staying>
   /** Replicas that are on their way already. */
   readonly underWay: number
 }
 
-type PlannedMove = {
-  readonly topic: string
-  readonly partition: number
-  readonly from: readonly number[]
-  readonly to: readonly number[]
-}
 type Staying = { readonly topic: string; readonly partition: number; readonly why: string }
 
 /** So many partitions are planned; those that follow would go where these go. */
-export const MOVES_PLANNED = 10_000
+const MOVES_PLANNED = 10_000
 const SHOWN = 1_000
 
 /** What a decommission would do to each replica of a broker, by the code that does it. */

@@ -114,51 +114,30 @@ export const PlanBody = Type.Object(
 export type PlanBody = Static<typeof PlanBody>
 
 const Load = Type.Object({ leaders: Type.Integer(), replicas: Type.Integer() })
-const Names = Type.Object({ count: Type.Integer(), first: Type.Array(Type.String()) })
+/** All are counted, and the first of them listed. */
+const some = <T extends Type.TSchema>(of: T, options: { description?: string } = {}) =>
+  Type.Object({ count: Type.Integer(), first: Type.Array(of) }, options)
+const Names = some(Type.String())
+const Move = Type.Object({ topic: Type.String(), partition: Id, from: Type.Array(Id), to: Type.Array(Id) })
+const Stays = Type.Object({ topic: Type.String(), partition: Id, why: Type.String() })
 export const PlanSchema = Type.Object({
   action: Type.String(),
   version: Type.Integer({ description: 'of the metadata that the plan is about' }),
-  changed: Type.Object({
-    count: Type.Integer(),
-    first: Type.Array(
-      Type.Object({
-        topic: Type.String(),
-        partition: Id,
-        before: Type.Union([PartitionState, Type.Null()], { description: 'null: it is not there yet' }),
-        after: PartitionState,
-      }),
-    ),
-  }),
+  changed: some(
+    Type.Object({
+      topic: Type.String(),
+      partition: Id,
+      before: Type.Union([PartitionState, Type.Null()], { description: 'null: it is not there yet' }),
+      after: PartitionState,
+    }),
+  ),
   newLeaders: Type.Integer({ description: 'partitions that another broker would lead' }),
   leaderless: Names,
   underMinIsr: Names,
   brokers: Type.Array(Type.Object({ brokerId: Id, before: Load, after: Load })),
   refused: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
-  moves: Type.Optional(
-    Type.Object(
-      {
-        count: Type.Integer(),
-        first: Type.Array(
-          Type.Object({
-            topic: Type.String(),
-            partition: Id,
-            from: Type.Array(Id),
-            to: Type.Array(Id),
-          }),
-        ),
-      },
-      { description: 'decommission: where its replicas would go' },
-    ),
-  ),
-  stays: Type.Optional(
-    Type.Object(
-      {
-        count: Type.Integer(),
-        first: Type.Array(Type.Object({ topic: Type.String(), partition: Id, why: Type.String() })),
-      },
-      { description: 'decommission: replicas that nobody could take now' },
-    ),
-  ),
+  moves: Type.Optional(some(Move, { description: 'decommission: where its replicas would go' })),
+  stays: Type.Optional(some(Stays, { description: 'decommission: replicas that nobody could take now' })),
   underWay: Type.Optional(
     Type.Integer({ description: 'decommission: replicas that are on their way already' }),
   ),
