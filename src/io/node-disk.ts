@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Disk, DiskFile } from './disk.ts'
+import { diskSpace } from './disk-space.ts'
 
 /** The real disk. */
 export const nodeDisk: Disk = {
@@ -29,10 +30,7 @@ export const nodeDisk: Disk = {
   rename: (from, to) => fs.renameSync(from, to),
   remove: path => fs.unlinkSync(path),
   syncFolder,
-  freeBytes(path) {
-    const { bavail, bsize } = fs.statfsSync(path)
-    return bavail * bsize
-  },
+  freeBytes: path => diskSpace(path).diskBytesFree,
 }
 
 function writeSynced(path: string, flags: 'w' | 'wx', bytes: Uint8Array): void {

@@ -1,8 +1,9 @@
+import { lowerBound } from '../base/lower-bound.ts'
 import type { Touched } from './touched.ts'
 
 /**
- * One accepted command: replayed on an image at `fromVersion`, it leads to `version`. What became of the rows that it touched
- * is read from the image.
+ * One accepted command: replayed on an image at the version of the one before it, it leads to `version`. What became of the
+ * rows that it touched is read from the image.
  */
 export type AcceptedCommand = Touched & {
   readonly version: number
@@ -44,14 +45,7 @@ export class ChangeRing {
   /** Commands after `version`, oldest first; null when some of them are gone. */
   since(version: number): readonly AcceptedCommand[] | null {
     if (version < this.#from) return null
-    let low = 0
-    let high = this.#commands.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#commands[middle]!.version <= version) low = middle + 1
-      else high = middle
-    }
-    return this.#commands.slice(low)
+    return this.#commands.slice(lowerBound(this.#commands.length, i => this.#commands[i]!.version <= version))
   }
 }
 

@@ -1,3 +1,4 @@
+import { lowerBound } from '../base/lower-bound.ts'
 import { orNull, type PartitionPage } from './partition-page.ts'
 import type { Partition } from './partition-table.ts'
 
@@ -83,13 +84,7 @@ export class ChangedRows {
 
   /** Where the row is; -1: it is not among them. */
   positionOf(row: number): number {
-    let low = 0
-    let high = this.#count
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#rows[middle]! < row) low = middle + 1
-      else high = middle
-    }
-    return low < this.#count && this.#rows[low] === row ? low : -1
+    const position = lowerBound(this.#count, i => this.#rows[i]! < row)
+    return position < this.#count && this.#rows[position] === row ? position : -1
   }
 }

@@ -9,15 +9,20 @@ export type Rejection = {
 }
 
 /**
- * What is to be written, all of it or nothing. No changes: what was asked for is so already. `results` says, of a command
- * made of parts that succeed or fail by themselves, why a part was rejected (null: it was not); `unchanged` names the parts,
- * by their position, that were not rejected and had nothing to do.
+ * Of a command made of parts that succeed or fail by themselves: `results` says why a part was rejected (null: it was not);
+ * `unchanged` names the parts, by their position, that were not rejected and had nothing to do.
  */
-export type Plan = {
-  readonly changes: readonly Change[]
+export type PartResults = {
   readonly results?: readonly (Rejection | null)[]
   readonly unchanged?: readonly number[]
 }
+
+export function partResultsOf({ results, unchanged }: PartResults): PartResults {
+  return { ...(results === undefined ? {} : { results }), ...(unchanged === undefined ? {} : { unchanged }) }
+}
+
+/** What is to be written, all of it or nothing. No changes: what was asked for is so already. */
+export type Plan = PartResults & { readonly changes: readonly Change[] }
 
 /** What a command comes to on an image. Depends on nothing but its arguments. */
 export type Decision = Rejection | Plan

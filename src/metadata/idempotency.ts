@@ -1,17 +1,15 @@
-import { type Decision, type Rejection, reject } from './decision.ts'
+import { type Decision, type PartResults, partResultsOf, type Rejection, reject } from './decision.ts'
 
 /** A request that its sender may repeat: the key it chose, and a fingerprint of what it asked for. */
 export type Idempotency = { readonly key: string; readonly request: string }
 
 /** What the first request came to. */
-export type FirstResult = {
+export type FirstResult = PartResults & {
   readonly key: string
   readonly request: string
   readonly version: number
   readonly time: number
   readonly rejection?: Rejection
-  readonly results?: readonly (Rejection | null)[]
-  readonly unchanged?: readonly number[]
 }
 
 /** A result is kept for so long, in the time of the commands, if there is room. */
@@ -76,11 +74,7 @@ export function replay(first: FirstResult, { key, request }: Idempotency): Decis
     const text = `Idempotency-Key ${JSON.stringify(key)} came before with another request; use a new key for a new request`
     return reject('IDEMPOTENCY_KEY_REUSED', text)
   }
-  const { version, rejection, results, unchanged } = first
+  const { version, rejection } = first
   if (rejection !== undefined) return { ...rejection, replayed: version }
-  const parts = {
-    ...(results === undefined ? {} : { results }),
-    ...(unchanged === undefined ? {} : { unchanged }),
-  }
-  return { changes: [], replayed: version, ...parts }
+  return { changes: [], replayed: version, ...partResultsOf(first) }
 }

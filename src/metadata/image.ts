@@ -15,7 +15,7 @@ import {
 } from './partition-table.ts'
 import type { CapturedLists } from './replica-lists.ts'
 import { SortedNames } from './sorted-names.ts'
-import { type HashLanes, type RowHash, RowHasher, StateHash } from './state-hash.ts'
+import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
 import { type Topics, TopicTable } from './topic-table.ts'
 
@@ -34,10 +34,11 @@ export type WritableImage = {
 }
 
 /**
- * The metadata of the cluster at one version. Reading is free to all; `apply.ts` is its only writer.
+ * The metadata of the cluster at one version. Reading is free to all. What changes it are commands that are applied, and
+ * nothing else; snapshots and rendered images fill a new one.
  *
  * Invariants: every row of the partition table belongs to one topic; the state hash is the sum over all brokers, topics
- * and partitions; names in `topicNames` are sorted.
+ * and partitions, and the row of the cluster once somebody has changed that; names in `topicNames` are sorted.
  */
 export class Image implements WritableImage {
   #cluster = FIRST_CLUSTER
@@ -63,7 +64,7 @@ export class Image implements WritableImage {
   }
 
   /** The state hash as it is now, and as it becomes. */
-  get hashLanes(): HashLanes {
+  get hashLanes(): RowHash {
     return this.#hash
   }
 
@@ -346,8 +347,9 @@ export class Image implements WritableImage {
   }
 
   #setTopic(topic: Topic): void {
-    this.#topics.set(this.#numberOf(topic), topic)
-    this.#partitions.setRules(topic.id, topic.config)
+    const number = this.#numberOf(topic)
+    this.#topics.set(number, topic)
+    this.#partitions.setRules(number, topic.config)
     this.#hash.add(hashTopic(topic))
   }
 }

@@ -2,8 +2,7 @@ import { assert } from '../base/assert.ts'
 import { messageOf } from '../base/errors.ts'
 import { type Change, write } from './change.ts'
 import { type Command, decide } from './command.ts'
-import type { Decision, Moment } from './decision.ts'
-import { reject } from './decision.ts'
+import { type Decision, type Moment, type PartResults, partResultsOf, reject } from './decision.ts'
 import { type FirstResult, type IdempotencyKeys, replay } from './idempotency.ts'
 import type { Image } from './image.ts'
 
@@ -56,10 +55,8 @@ export function applyOnce(
   return applied
 }
 
-function kept(applied: Applied): Pick<FirstResult, 'rejection' | 'results' | 'unchanged'> {
-  if ('rejected' in applied) return { rejection: applied }
-  const { results, unchanged } = applied
-  return { ...(results === undefined ? {} : { results }), ...(unchanged === undefined ? {} : { unchanged }) }
+function kept(applied: Applied): Pick<FirstResult, 'rejection' | keyof PartResults> {
+  return 'rejected' in applied ? { rejection: applied } : partResultsOf(applied)
 }
 
 /** What `command` would come to, without doing it. */

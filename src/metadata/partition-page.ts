@@ -33,6 +33,11 @@ export function rowInPage(row: number): number {
   return row & ROW_MASK
 }
 
+/** How many of the first `rows` rows of a table lie on this page. */
+export function rowsOfPage(rows: number, page: number): number {
+  return Math.max(0, Math.min(PAGE_ROWS, rows - page * PAGE_ROWS))
+}
+
 /** A row as it was: where it lies, its integers, its topic, and its times, two words each. */
 const ROW_WORDS = 1 + INT_COLUMNS.length + 1 + 4
 

@@ -10,6 +10,7 @@ import {
   PartitionPage,
   pageOf,
   rowInPage,
+  rowsOfPage,
 } from './partition-page.ts'
 import { type CapturedLists, ReplicaLists } from './replica-lists.ts'
 import { countOf, type Reassignment, type Replication } from './replication.ts'
@@ -40,7 +41,9 @@ export type PartitionHealth = {
 
 /**
  * All partitions of the cluster, one row each, in typed-array columns: two million of them take 104 MB and cost the
- * garbage collector nothing. Topics and replica lists are interned, ISR and ELR are bit masks over the lists. Nobody outside this class knows; rows are handed out as plain {@link Partition} values.
+ * garbage collector nothing. Topics and replica lists are interned, ISR and ELR are bit masks over the lists. Only what
+ * works through very many rows for this class knows of that (`row-hash.ts`, `departure.ts`, `changed-rows.ts`); to
+ * everybody else rows are handed out as plain {@link Partition} values.
  *
  * A partition is hashed with its topic and id, so that moving it to another row leaves the state hash as it is.
  */
@@ -148,7 +151,7 @@ export class PartitionTable {
     const rows: number[] = []
     for (const [number, { ints }] of this.#pages.entries()) {
       const first = number * PAGE_ROWS
-      const end = Math.min(PAGE_ROWS, this.#rows - first)
+      const end = rowsOfPage(this.#rows, number)
       for (let at = 0; at < end; at++) {
         const list = ints.replicas[at]!
         if (list >= 0 && lists[list] === 1) rows.push(first + at)
@@ -175,7 +178,7 @@ export class PartitionTable {
     const rows: number[] = []
     for (const [number, { ints }] of this.#pages.entries()) {
       const from = number * PAGE_ROWS
-      const end = Math.min(PAGE_ROWS, this.#rows - from)
+      const end = rowsOfPage(this.#rows, number)
       for (let at = 0; at < end; at++) {
         const list = ints.replicas[at]!
         if (list < 0 || (ints.isr[at]! & 1) === 0 || first[list] === NOBODY) continue
@@ -233,7 +236,7 @@ export class PartitionTable {
     const { minIsr: minIsrs } = this.#topics.columns
     for (const [number, page] of this.#pages.entries()) {
       const { leader, replicas, isr } = page.ints
-      const end = Math.min(PAGE_ROWS, this.#rows - number * PAGE_ROWS)
+      const end = rowsOfPage(this.#rows, number)
       for (let at = 0; at < end; at++) {
         const list = replicas[at]!
         const preferred = leader[at] !== NOBODY && leader[at] === first[list]
@@ -257,7 +260,7 @@ export class PartitionTable {
     const held = this.#lists.listsWith(brokerId)
     const counts = { leaders: 0, replicas: 0 }
     for (const [number, { ints }] of this.#pages.entries()) {
-      const end = Math.min(PAGE_ROWS, this.#rows - number * PAGE_ROWS)
+      const end = rowsOfPage(this.#rows, number)
       for (let at = 0; at < end; at++) {
         if (held[ints.replicas[at]!] !== 1) continue
         counts.replicas += 1
@@ -290,9 +293,9 @@ export class PartitionTable {
 
   // Topics.
 
-  /** What the config of a topic, which has rows, says of them. */
-  setRules(topicId: string, config: Readonly<Record<string, string>>): void {
-    this.#topics.setRules(topicId, config)
+  /** What the config of the topic with this number says of its rows. */
+  setRules(topic: number, config: Readonly<Record<string, string>>): void {
+    this.#topics.setRules(topic, config)
   }
 
   /** The number of the topic of a row: small, but another topic may get it when this one is gone. */
@@ -332,8 +335,7 @@ export class PartitionTable {
     const row = new RowDeparture(departure, this.#lists, held, this.#topics.columns, changed)
     const leaveOut = (each: number): boolean => this.#reassignments.has(each) || except(each)
     for (const [number, page] of this.#pages.entries()) {
-      const rows = Math.min(PAGE_ROWS, this.#rows - number * PAGE_ROWS)
-      row.takePage(page, number * PAGE_ROWS, rows, leaveOut, others)
+      row.takePage(page, number * PAGE_ROWS, rowsOfPage(this.#rows, number), leaveOut, others)
     }
     return { changed, others }
   }

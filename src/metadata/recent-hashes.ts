@@ -1,4 +1,4 @@
-import { type HashLanes, hexOf } from './state-hash.ts'
+import { hexOf, type RowHash } from './state-hash.ts'
 
 /**
  * The state hashes of the newest versions of an image: what another node says that it has at one of these versions can be
@@ -14,13 +14,14 @@ export class RecentHashes {
 
   constructor(max = 1_024) {
     this.#max = max
-    this.#versions = new Float64Array(max).fill(-1)
+    // NaN equals no version that anybody may ask for.
+    this.#versions = new Float64Array(max).fill(Number.NaN)
     this.#lows = new Int32Array(max)
     this.#highs = new Int32Array(max)
   }
 
   /** Versions grow. */
-  add(version: number, { low, high }: HashLanes): void {
+  add(version: number, { low, high }: RowHash): void {
     const place = this.#added++ % this.#max
     this.#versions[place] = version
     this.#lows[place] = low

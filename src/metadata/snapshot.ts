@@ -2,17 +2,17 @@ import { assert } from '../base/assert.ts'
 import { FEATURES, supportsAll } from './features.ts'
 import { type FirstResult, IdempotencyKeys } from './idempotency.ts'
 import { type CapturedImage, Image, type LoadedHead } from './image.ts'
-import { PAGE_ROWS, PartitionPage } from './partition-page.ts'
+import { PartitionPage, rowsOfPage } from './partition-page.ts'
 import type { Topic } from './topic.ts'
 import { follow, rowsFrom } from './topic-page.ts'
 
 /**
- * Image and idempotency keys as a sequence of pieces, small enough that neither writing nor reading one holds up the process. The first
- * byte of a piece says what follows:
+ * Image and idempotency keys as a sequence of pieces, small enough that neither writing nor reading one holds up the
+ * process. The first byte of a piece says what follows:
  *
  * | byte | what | how many |
  * |---|---|---|
- * | 1 | head: version, time, state hash, brokers, replica lists, free rows, reassignments (JSON) | 1 |
+ * | 1 | head: version, time, state hash, cluster, brokers, replica lists, free rows, reassignments (JSON) | 1 |
  * | 2 | a page of the partition table: its columns as they lie in memory | one per page, in order |
  * | 3 | topics (JSON), with the rows of their partitions | any |
  * | 4 | names of all topics, sorted (JSON) | any |
@@ -94,11 +94,6 @@ type List<T> = { readonly length: number; slice(start: number, end: number): rea
 
 function* parts<T>(list: List<T>, size: number): Generator<readonly T[]> {
   for (let start = 0; start < list.length; start += size) yield list.slice(start, start + size)
-}
-
-/** How many rows of the table lie in one of its pages. */
-function rowsOfPage(rows: number, page: number): number {
-  return Math.max(0, Math.min(PAGE_ROWS, rows - page * PAGE_ROWS))
 }
 
 type PackedTopic = Omit<Topic, 'rows'> & {

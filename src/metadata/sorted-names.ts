@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { lowerBound } from '../base/lower-bound.ts'
 
 /**
  * Names, sorted when they are asked for: moving 100,000 of them with every one that comes is what a node that replays
@@ -52,12 +53,5 @@ export class SortedNames {
 
 /** Where a name is, or belongs, in a sorted list. */
 export function sortedPosition(names: readonly string[], name: string): number {
-  let low = 0
-  let high = names.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (names[middle]! < name) low = middle + 1
-    else high = middle
-  }
-  return low
+  return lowerBound(names.length, i => names[i]! < name)
 }

@@ -3,7 +3,7 @@
  * depend on order, so a changed row costs one subtraction and one addition, however large the image is. It finds
  * accidents (a node that disagrees), not forgeries.
  */
-export class StateHash implements HashLanes {
+export class StateHash implements RowHash {
   #low = 0
   #high = 0
 
@@ -30,10 +30,7 @@ export class StateHash implements HashLanes {
   }
 }
 
-/** As 32-bit integers. */
-export type HashLanes = { readonly low: number; readonly high: number }
-
-export function hexOf({ low, high }: HashLanes): string {
+export function hexOf({ low, high }: RowHash): string {
   return hex(high) + hex(low)
 }
 
@@ -83,7 +80,7 @@ export class RowHasher {
 }
 
 /** What is left of a whole number above its lower 32 bits. */
-export function upperWord(value: number): number {
+function upperWord(value: number): number {
   return Math.floor(value / 0x1_0000_0000) | 0
 }
 

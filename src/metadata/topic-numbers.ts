@@ -65,10 +65,8 @@ export class TopicNumbers {
     this.#free.push(number)
   }
 
-  /** What the config says of the rows of the topic; nothing where it has none. */
-  setRules(id: string, config: Readonly<Record<string, string>>): void {
-    const number = this.#numbers.get(id)
-    if (number === undefined) return
+  /** What the config says of the rows of the topic. */
+  setRules(number: number, config: Readonly<Record<string, string>>): void {
     this.#columns.minIsr[number] = minInsyncReplicas(config)
     this.#columns.unclean[number] = uncleanElectionAllowed(config) ? 1 : 0
   }

@@ -1,3 +1,4 @@
+import { lowerBound } from '../../base/lower-bound.ts'
 import type { HistoryEntry } from './entry.ts'
 
 export type HistoryBounds = { readonly entriesMax: number; readonly bytesMax: number }
@@ -46,14 +47,7 @@ export class History {
 
   /** Where the first entry after `version` is. */
   positionAfter(version: number): number {
-    let low = 0
-    let high = this.#entries.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#entries[middle]!.version <= version) low = middle + 1
-      else high = middle
-    }
-    return low
+    return lowerBound(this.#entries.length, i => this.#entries[i]!.version <= version)
   }
 
   /** The newest entry of which `is` is true. */

@@ -39,10 +39,17 @@ function partition(given: Partial<Partition>): Partition {
 /** Broker 9 is drained. */
 const mayLead = (brokerId: number): boolean => brokerId !== 9
 
+function setRules(table: PartitionTable): void {
+  for (const [id, { config }] of TOPICS) {
+    const number = table.numberOfTopic(id)
+    if (number !== undefined) table.setRules(number, config)
+  }
+}
+
 function healthOf(...partitions: readonly Partial<Partition>[]): PartitionHealth {
   const table = new PartitionTable()
   for (const [id, given] of partitions.entries()) table.add(partition({ id, ...given }))
-  for (const [id, { config }] of TOPICS) table.setRules(id, config)
+  setRules(table)
   return table.health(mayLead)
 }
 
@@ -109,7 +116,7 @@ test('whatever the table holds, the columns say the same as the partitions one b
     table.remove(row)
     rows.delete(row)
   }
-  for (const [id, { config }] of TOPICS) table.setRules(id, config)
+  setRules(table)
   const all = [...rows.values()]
   const originals = ({ replicas, reassignment }: Partition) =>
     replicas.length - countOf(reassignment?.adding ?? 0)

@@ -19,3 +19,9 @@ test('what a node says is compared with what was here at that version, as long a
     [true, false, null, null],
   )
 })
+
+test('what was never there is not known, be it a version that there cannot be', () => {
+  const hashes = new RecentHashes(3)
+  hashes.add(7, { low: 1, high: 2 })
+  assert.deepEqual([hashes.at(-1), hashes.at(0), hashes.agrees(-1, '0000000000000000')], [null, null, null])
+})
