@@ -7,6 +7,8 @@ export type HuntParts = FaultParts & {
   readonly links: LinkFaults
   readonly machines: MachineFaults
   readonly leader: () => Machine | null
+  /** The faults are over: what was to come later does not come. */
+  readonly isOver: () => boolean
 }
 
 /** Those who use the cluster. */

@@ -24,20 +24,21 @@ export class Nemesis {
   readonly #leader: () => Machine | null
   #stopped = false
   readonly #parts: FaultParts
-  readonly #clients: Clients
+  readonly #huntParts: HuntParts
   #lastHunt: LeaderHunt | null = null
   #lastFork: Fork | null = null
 
   constructor(parts: FaultParts, clients: Clients & { leader(): Machine | null }) {
     const leader = () => clients.leader()
     this.#parts = parts
-    this.#clients = clients
     this.#cluster = parts.cluster
     this.#chance = parts.chance
     this.#leader = leader
     this.#links = new LinkFaults(parts)
     this.#machines = new MachineFaults(parts)
     this.#operator = new Operator(parts, this.#machines, leader)
+    const isOver = () => this.#stopped
+    this.#huntParts = { ...parts, clients, links: this.#links, machines: this.#machines, leader, isOver }
   }
 
   get machines(): MachineFaults {
@@ -72,7 +73,7 @@ export class Nemesis {
 
   #hunt(ms: number): void {
     this.#lastHunt?.end()
-    this.#lastHunt = new LeaderHunt(this.#huntParts(), ms)
+    this.#lastHunt = new LeaderHunt(this.#huntParts, ms)
     this.#lastHunt.look()
   }
 
@@ -85,7 +86,7 @@ export class Nemesis {
     if (leader === null || leader.process?.life.paused !== false) return
     this.#lastFork?.end()
     this.#lastFork = new Fork(
-      this.#huntParts(),
+      this.#huntParts,
       leader,
       FORK_TIMEOUTS * this.#cluster.plan.raft.electionTimeoutMs,
     )
@@ -93,17 +94,7 @@ export class Nemesis {
   }
 
   #readBadly(leader: Machine | null): void {
-    if (leader !== null && this.#cluster.inService.length > 1) readBadly(this.#huntParts(), leader)
-  }
-
-  #huntParts(): HuntParts {
-    return {
-      ...this.#parts,
-      clients: this.#clients,
-      links: this.#links,
-      machines: this.#machines,
-      leader: this.#leader,
-    }
+    if (leader !== null && this.#cluster.inService.length > 1) readBadly(this.#huntParts, leader)
   }
 
   /** Everything is mended, but for drives that are lost for good and machines that are to stay down. */

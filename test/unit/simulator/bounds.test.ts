@@ -46,6 +46,24 @@ for (const kind of ['strand', 'crashLoop'] as const)
     }
   })
 
+test('once the faults are over, no read goes wrong that was to go wrong later', async () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const run = await founded(seed)
+    Object.assign(run.plan, { faults: ['lateRead'] })
+    let struck = 0
+    for (const { drive } of run.cluster.machines) {
+      drive.strike = () => {
+        struck += 1
+      }
+    }
+    run.nemesis.start()
+    await run.until(() => (run.coverage.counts.lateReads ?? 0) > 0, LONG_MS, 'a read is to go wrong')
+    run.nemesis.stop([])
+    await run.advance(run.timeline.now + LONG_MS)
+    assert.equal(struck, 0, `seed ${seed}`)
+  }
+})
+
 test('once the faults are over, a link that somebody else cuts stays cut', async () => {
   const run = await founded(1)
   const leader = run.workload.leader()!
