@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { readNumber } from '../simulator/runner/number-option.ts'
 import { MODES, type Mode, type NumberOption, type Values } from './modes.ts'
 
 export type Options = {
@@ -44,13 +45,8 @@ function parse(args: readonly string[]): Options | { help: string } {
 }
 
 function number(name: string, text: string | undefined, spec: NumberOption): number {
-  if (text === undefined) return spec.default === 'drawn' ? Date.now() % 1_000_000 : spec.default
-  const value = Number(text)
-  const whole = name === 'minutes' || Number.isInteger(value)
-  if (text.trim() !== '' && value >= spec.least && value <= spec.most && whole) return value
-  throw new Error(
-    `--${name} is ${JSON.stringify(text)}; expected a number from ${spec.least} to ${spec.most}`,
-  )
+  if (text !== undefined) return readNumber(name, text, spec.least, spec.most)
+  return spec.default === 'drawn' ? Date.now() % 1_000_000 : spec.default
 }
 
 function modeHelp([name, { purpose, options, flags = {} }]: [string, Mode]): string {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { readNumber } from './number-option.ts'
 
 export type Options = {
   /** The first seed. */
@@ -86,8 +87,5 @@ function checked(values: ReturnType<typeof parse>): Options {
 }
 
 function number(name: string, text: string | undefined, least: number, most: number): number | null {
-  if (text === undefined) return null
-  const value = Number(text)
-  if (value >= least && value <= most && (name === 'minutes' || Number.isInteger(value))) return value
-  throw new Error(`--${name} is ${JSON.stringify(text)}; expected a number from ${least} to ${most}`)
+  return text === undefined ? null : readNumber(name, text, least, most)
 }
