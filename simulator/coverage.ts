@@ -4,7 +4,7 @@ import { BROKER_COUNTERS } from './brokers/counters.ts'
  * What rare things a run has seen. A run in which nothing happened proves nothing, so a batch fails when one of those
  * marked `must` never occurred.
  */
-export const COUNTERS = {
+const COUNTERS = {
   elections: 'must',
   electionsSplit: 'must',
   preVotesRefused: 'must',

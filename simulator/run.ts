@@ -18,8 +18,6 @@ export type RunOptions = {
   readonly seed: number
   /** How many metadata nodes; null: as the seed draws. */
   readonly nodes: number | null
-  /** How many storage nodes; null: none, the run is about metadata nodes alone. */
-  readonly brokers?: number | null
   /** Gets the trace, line by line. */
   readonly write: ((line: string) => void) | null
 }

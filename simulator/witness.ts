@@ -46,7 +46,6 @@ export type WitnessParts = {
   readonly safety: () => Safety
   readonly history: History
   readonly elected: (process: MetadataProcess) => void
-  /** It has taken over the state of a snapshot, and its log is about to begin anew. */
   /** Nodes join and leave. */
   readonly membersChange: boolean
   /** Another configuration is committed, by this leader. */
@@ -55,6 +54,7 @@ export type WitnessParts = {
   readonly handsOver: (from: number) => void
   /** The first part of a snapshot goes out. */
   readonly sendsSnapshot: (from: number, to: number) => void
+  /** It has taken over the state of a snapshot, and its log is about to begin anew. */
   readonly installed: (process: MetadataProcess) => void
   /** The process ends by itself. */
   readonly exit: (process: MetadataProcess) => void
@@ -166,14 +166,13 @@ export class Witness implements ClusterObserver, CommitObserver {
       'is',
       () => `${role} in term ${term}, leader ${leader ?? 'unknown'}${ready ? ', ready' : ''}`,
     )
-    if (process.led && role !== 'LEADER') this.leadershipEnds(process)
+    if (process.led && role !== 'LEADER') this.#stepsDown(process)
     if (role === 'LEADER' && !process.led) this.#parts.elected(process)
     process.led = role === 'LEADER'
     if (role === 'FOLLOWER' && leader === null) coverage.add('stepDowns')
   }
 
-  /** A leader steps down, or its process ends. */
-  leadershipEnds(process: MetadataProcess): void {
+  #stepsDown(process: MetadataProcess): void {
     const status = process.node!.consensus.status()
     if (status.last.index > status.commit) this.#parts.coverage.add('leaderLostInFlight')
   }

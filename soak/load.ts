@@ -4,6 +4,7 @@ import { sampleOf, scrape } from '../test/api/exposition-format.ts'
 import { Cluster } from '../test/cluster/processes.ts'
 import { electionsBetween, standings } from './quorum.ts'
 import type { Report } from './report.ts'
+import { createTopics, setRetention } from './topics.ts'
 import { warningsOf } from './warnings.ts'
 import { writers } from './writers.ts'
 
@@ -23,7 +24,8 @@ const TELL_EVERY_MS = 30_000
  */
 export async function load({ seconds, nodes, storage, clients, tell }: LoadOptions): Promise<Report> {
   await using cluster = await Cluster.start({ metadata: nodes, storage })
-  await createTopics(cluster, clients, Math.min(3, storage))
+  const replicationFactor = Math.min(3, storage)
+  await createTopics(cluster, 'load', clients, { numPartitions: 1, replicationFactor })
   const controller = await cluster.controller()
   const before = await standings(cluster.metadata)
   const loadBefore = loadavg()[0]!
@@ -63,15 +65,6 @@ function sum(standings: readonly { preVotes: number }[]): number {
   return standings.reduce((all, { preVotes }) => all + preVotes, 0)
 }
 
-async function createTopics(cluster: Cluster, count: number, replicationFactor: number): Promise<void> {
-  for (let i = 0; i < count; i++) {
-    const topic = { topicName: `load-${i}`, numPartitions: 1, replicationFactor }
-    const { status, body } = await cluster.write('POST', '/topics', topic)
-    if (status !== 201)
-      throw new Error(`topic load-${i} could not be made: ${status} ${JSON.stringify(body)}`)
-  }
-}
-
 async function write(url: string, clients: number, seconds: number, tell: (line: string) => void) {
   // Microseconds.
   const latencies = createHistogram()
@@ -84,17 +77,15 @@ async function write(url: string, clients: number, seconds: number, tell: (line:
   await writers({
     url,
     clients,
-    next: client => ({
-      method: 'PATCH',
-      path: `/topics/load-${client}`,
-      body: { config: { 'retention.ms': ++value } },
-    }),
+    next: client => setRetention(`load-${client}`, ++value),
     answered: (_, { status, code, message, tookMs }) => {
       if (status === 200) {
         acknowledged += 1
         latencies.record(Math.max(1, Math.round(tookMs * 1000)))
-      } else
-        failed.set(`${status} ${code}: ${message}`, (failed.get(`${status} ${code}: ${message}`) ?? 0) + 1)
+      } else {
+        const answer = `${status} ${code}: ${message}`
+        failed.set(answer, (failed.get(answer) ?? 0) + 1)
+      }
       const now = performance.now()
       if (now - told.at < TELL_EVERY_MS) return
       tell(`${Math.round((acknowledged - told.acknowledged) / ((now - told.at) / 1000))} writes/s`)

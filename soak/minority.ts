@@ -20,7 +20,7 @@ const MIB = 2 ** 20
 const SETTLE_MS = 60_000
 const SAMPLE_MS = 2_000
 /** More growth than this, of resident memory or of the heap's floor, is a leak. */
-export const GROWTH_BYTES_MAX = 32 * MIB
+const GROWTH_BYTES_MAX = 32 * MIB
 /** Who is refused tries again a little later, as a client would. */
 const PAUSE_MS = 5
 const LIVE_MS = 300

@@ -2,6 +2,7 @@ import { sampleOf, scrape } from '../test/api/exposition-format.ts'
 import { Cluster, type NodeProcess, until } from '../test/cluster/processes.ts'
 import { disagreements } from './agreement.ts'
 import type { Report } from './report.ts'
+import { createTopics, setRetention } from './topics.ts'
 import { writers } from './writers.ts'
 
 export type RejoinOptions = {
@@ -25,7 +26,8 @@ export async function rejoin({ entries, clients, tell, args = [] }: RejoinOption
     storage: 0,
     args: ['--session-timeout-ms', '3600000', ...args],
   })
-  await createTopics(cluster, clients)
+  await cluster.write('POST', '/brokers', { brokerId: BROKER, host: 'localhost', port: 9 })
+  await createTopics(cluster, 'rejoin', clients, { assignments: [[BROKER]] })
   const controller = await cluster.controller()
   const absent = cluster.metadata.find(node => node !== controller)!
   await absent.end('SIGKILL')
@@ -58,15 +60,6 @@ export async function rejoin({ entries, clients, tell, args = [] }: RejoinOption
   }
 }
 
-async function createTopics(cluster: Cluster, count: number): Promise<void> {
-  await cluster.write('POST', '/brokers', { brokerId: BROKER, host: 'localhost', port: 9 })
-  for (let i = 0; i < count; i++) {
-    const topic = { topicName: `rejoin-${i}`, assignments: [[BROKER]] }
-    const { status } = await cluster.write('POST', '/topics', topic)
-    if (status !== 201) throw new Error(`topic rejoin-${i} could not be made: ${status}`)
-  }
-}
-
 /** One small entry for each write; `violations`: what failed. */
 async function write(
   { url }: NodeProcess,
@@ -81,11 +74,7 @@ async function write(
   await writers({
     url,
     clients,
-    next: client => ({
-      method: 'PATCH',
-      path: `/topics/rejoin-${client}`,
-      body: { config: { 'retention.ms': ++sent } },
-    }),
+    next: client => setRetention(`rejoin-${client}`, ++sent),
     answered: (_, { status, code, message }) => {
       if (status !== 200) violations.push(`a write failed: ${status} ${code}: ${message}`)
       else if (++done % TELL_EVERY === 0) tell(`${done} entries`)

@@ -7,9 +7,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Hosts } from './hosts.ts'
 
 const root = join(import.meta.dirname, '..', '..')
+const LOOPBACK = '127.0.0.1'
 
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  const servers = Array.from({ length: count }, () => createServer().listen(0, LOOPBACK))
   await Promise.all(servers.map(server => once(server, 'listening')))
   const ports = servers.map(server => (server.address() as { port: number }).port)
   await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
@@ -43,8 +44,6 @@ export async function until<T>(what: string, attempt: () => Promise<T | null>): 
   }
   throw new Error(`waited 30 s for: ${what}`)
 }
-
-const LOOPBACK = '127.0.0.1'
 
 /** A member of a group: it can be killed and started again on its data. */
 export class Member {
@@ -132,10 +131,9 @@ export async function startDmq(
   const ports = all.slice(0, 3)
   mkdirSync(folder, { recursive: true })
   const services = join(folder, 'services.json')
-  const entry = (id: number, port: number) => ({ id, host: '127.0.0.1', port })
   const hostOf = (i: number): string => hosts?.addresses[i] ?? LOOPBACK
   const metadataServices = ports.map((port, i) => ({ id: i + 1, host: hostOf(i), port }))
-  const storageServices = brokers.map((id, i) => entry(id, all[3 + i]!))
+  const storageServices = brokers.map((id, i) => ({ id, host: LOOPBACK, port: all[3 + i]! }))
   writeFileSync(services, JSON.stringify({ metadataServices, storageServices }))
   const profile = PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`]
   const members = ports.map((port, i) => {
@@ -182,7 +180,7 @@ export function startStorage(folder: string, brokers: readonly number[]): Member
 export async function createTopics(group: Group, count: number): Promise<void> {
   const base = `${(await group.leader()).url}/api/v1/metadata`
   await until('a broker', async () => {
-    const { status } = await request('POST', `${base}/brokers`, { brokerId: 1, host: '127.0.0.1', port: 1 })
+    const { status } = await request('POST', `${base}/brokers`, { brokerId: 1, host: LOOPBACK, port: 1 })
     return status === 201 ? true : null
   })
   for (let i = 0; i < count; i++) {

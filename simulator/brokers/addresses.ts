@@ -1,7 +1,7 @@
 /** Ids on the wire: metadata nodes have their own, storage nodes begin here. */
 export const FIRST_BROKER = 101
 
-export const METADATA_PORT = 9091
+const METADATA_PORT = 9091
 export const STORAGE_PORT = 8081
 
 export function hostOf(nodeId: number): string {

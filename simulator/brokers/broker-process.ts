@@ -33,11 +33,10 @@ export type BrokerProcessParts = {
   readonly events: BrokerEvents
   readonly observer: ReplicaObserver
   readonly copied: (brokerId: number, version: number, hash: string) => void
-  readonly touched: () => void
   readonly onBug: (error: unknown) => void
 }
 
-export const FETCH_PATH = '/fetch'
+const FETCH_PATH = '/fetch'
 export const PRODUCE_PATH = '/produce'
 const FETCH_TIMEOUT_MS = 500
 
@@ -64,7 +63,7 @@ export class BrokerProcess implements Site {
     const { id, chance } = machine
     this.machine = machine
     this.#parts = parts
-    this.life = new ProcessLife(parts.touched)
+    this.life = new ProcessLife()
     this.clock = new VirtualClock(timeline, machine.clock, this.life, chance, lateness)
     const changed = ({ version, stateHash }: Image): void => {
       if (!this.life.alive) return

@@ -1,10 +1,5 @@
-import type { Coverage } from '../coverage.ts'
 import type { BROKER_COUNTERS } from './counters.ts'
 
 export type BrokerCounter = keyof typeof BROKER_COUNTERS
+/** What counts them: the counts are the run's, with those of the metadata nodes. */
 export type BrokerCoverage = { add(counter: BrokerCounter, by?: number): void }
-
-/** The same counts as those of the metadata nodes; a run has one set of them. */
-export function brokerCoverage(coverage: Coverage): BrokerCoverage {
-  return coverage
-}

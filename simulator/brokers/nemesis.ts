@@ -1,4 +1,5 @@
 import type { Chance } from '../chance.ts'
+import { Cuts, type Way } from '../nemesis/cuts.ts'
 import type { Trace } from '../trace.ts'
 import type { BrokerMachine } from './broker-machine.ts'
 import type { BrokerCoverage } from './coverage.ts'
@@ -28,13 +29,11 @@ const LOSING: readonly BrokerFaultKind[] = [
 
 const FLICKER_MS_MAX = 80
 
-type Way = readonly [from: number, to: number]
-
 /** Breaks storage nodes and their cables, and mends them a while later. */
 export class BrokerNemesis {
   readonly #parts: BrokerNemesisParts
   #stopped = false
-  #cuts: (readonly Way[])[] = []
+  readonly #cuts = new Cuts()
 
   constructor(parts: BrokerNemesisParts) {
     this.#parts = parts
@@ -187,16 +186,12 @@ export class BrokerNemesis {
     const { world, coverage } = this.#parts
     coverage.add('brokerCuts')
     for (const [from, to] of ways) world.wire.links.cut(from, to)
-    this.#cuts.push(ways)
+    this.#cuts.add(ways)
     world.cluster.timeline.after(ms, () => this.#mend(ways))
   }
 
   #mend(ways: readonly Way[]): void {
-    if (!this.#cuts.includes(ways)) return
-    this.#cuts = this.#cuts.filter(cut => cut !== ways)
-    const isCut = ([from, to]: Way): boolean =>
-      this.#cuts.some(cut => cut.some(way => way[0] === from && way[1] === to))
-    for (const way of ways) if (!isCut(way)) this.#parts.world.wire.links.mend(...way)
+    for (const way of this.#cuts.remove(ways) ?? []) this.#parts.world.wire.links.mend(...way)
   }
 
   #slow({ id }: BrokerMachine, ms: number): void {
@@ -220,7 +215,7 @@ export class BrokerNemesis {
     this.#stopped = true
     const { world } = this.#parts
     world.lossPercent = 0
-    for (const cut of this.#cuts) this.#mend(cut)
+    for (const cut of this.#cuts.all) this.#mend(cut)
     for (const machine of world.machines) {
       this.#setSlow(machine.id, 0)
       machine.downUntil = world.cluster.timeline.now

@@ -14,7 +14,7 @@ import { Violation } from '../invariants/violation.ts'
 import { drawPlan, type Plan } from '../plan.ts'
 import { Run, type RunOptions, type RunResult, resultOf } from '../run.ts'
 import type { Witness, WitnessParts } from '../witness.ts'
-import { type BrokerCounter, type BrokerCoverage, brokerCoverage } from './coverage.ts'
+import type { BrokerCounter } from './coverage.ts'
 import { BrokerLiveness } from './liveness.ts'
 import { BrokerNemesis } from './nemesis.ts'
 import { Operator } from './operator.ts'
@@ -46,7 +46,6 @@ export class BrokerRun extends Run {
   readonly records: BrokerWorkload
   readonly operator: Operator
   readonly brokerNemesis: BrokerNemesis
-  readonly #coverage: BrokerCoverage
   readonly #pace = new PaceInvariants()
   readonly #decommissioned = new Set<string>()
 
@@ -55,8 +54,7 @@ export class BrokerRun extends Run {
     // Nobody writes past the controller.
     this.workload.stopped = true
     const chance = this.chance.fork()
-    const coverage = brokerCoverage(this.coverage)
-    this.#coverage = coverage
+    const coverage = this.coverage
     this.brokerPlan = drawBrokerPlan(chance.fork(), options.brokers)
     this.invariants = new BrokerInvariants(seen => this.#versionSeen(seen), !this.brokerPlan.careful)
     this.recordInvariants = new RecordInvariants(this.invariants.trust, () =>
@@ -71,7 +69,6 @@ export class BrokerRun extends Run {
       },
       copied: (brokerId, version, hash) =>
         this.#guarded(() => this.invariants.copied(brokerId, version, hash)),
-      touched: () => {},
       bug: error =>
         this.witness.fail(
           error instanceof Violation ? error : new Violation('bug', String((error as Error).stack)),
@@ -133,7 +130,7 @@ export class BrokerRun extends Run {
 
   /** Nobody misses anything, by the newest metadata. */
   #allInSync(): boolean {
-    const { image, world } = { image: this.operator.image, world: this.world }
+    const { image } = this.operator
     if (image === null || image.version !== this.invariants.version) return false
     const full = image.topicNames
       .flatMap(name => image.partitionsOf(image.topic(name)!))
@@ -141,7 +138,7 @@ export class BrokerRun extends Run {
     // Whoever was started again and has not registered yet is not known to have been away.
     const isThere = (epoch: number | null | undefined, id: number): boolean =>
       image.isActive(id) && image.broker(id)?.brokerEpoch === epoch
-    return full && world.machines.every(({ id, process }) => isThere(process?.node.brokerEpoch, id))
+    return full && this.world.machines.every(({ id, process }) => isThere(process?.node.brokerEpoch, id))
   }
 
   /** A controller takes over while a broker is away that the metadata takes to be there. */
@@ -150,7 +147,7 @@ export class BrokerRun extends Run {
     const away = this.world.machines.some(
       ({ id, process }) => process === null && image?.isActive(id) === true,
     )
-    if (away) this.#coverage.add('failoversDuringBrokerLoss')
+    if (away) this.coverage.add('failoversDuringBrokerLoss')
   }
 
   /** What is thrown in the middle of the code under test would be taken for a failure of it. */
@@ -166,7 +163,7 @@ export class BrokerRun extends Run {
   #versionSeen({ process, image, command, partitions, brokers }: Parameters<VersionObserver>[0]): void {
     this.#checkFencing(process, command)
     const count = (counters: readonly BrokerCounter[]): void => {
-      for (const counter of counters) this.#coverage.add(counter)
+      for (const counter of counters) this.coverage.add(counter)
     }
     this.trace.note(0, 'version', () => `${image.version}: ${JSON.stringify(command)}`)
     for (const { before, now } of partitions) {
@@ -202,7 +199,7 @@ export class BrokerRun extends Run {
       const name = `${brokerId} ${drain.since}`
       if (this.#decommissioned.has(name) || image.rowsWithReplicaOn(brokerId).length > 0) continue
       this.#decommissioned.add(name)
-      this.#coverage.add('decommissionsCompleted')
+      this.coverage.add('decommissionsCompleted')
     }
   }
 
@@ -233,7 +230,7 @@ export class BrokerRun extends Run {
           this.recordInvariants.commits(key, brokerId, epoch, log)
         }),
       truncated: (records: number) => {
-        if (records > 0) this.#coverage.add('logsTruncated')
+        if (records > 0) this.coverage.add('logsTruncated')
       },
     }
   }
@@ -248,13 +245,17 @@ export class BrokerRun extends Run {
       registrationRefused: note('refused'),
       status: note('status'),
       paired: () => {},
-      metadata: ({ by }) => this.#coverage.add(COPIED_BY[by]),
+      metadata: ({ by }) => this.coverage.add(COPIED_BY[by]),
       metadataRefused: note('pull'),
-      diverged: event =>
-        this.witness.fail(new Violation('B5', `a copy is found to be wrong: ${JSON.stringify(event)}`)),
+      diverged: event => this.#diverged(event),
       copyDamaged: note('copy'),
       copyNotSaved: note('copy'),
     }
+  }
+
+  /** Storage nodes find it, and controllers. */
+  #diverged(event: object): void {
+    this.witness.fail(new Violation('B5', `a copy is found to be wrong: ${JSON.stringify(event)}`))
   }
 
   #controllerEvents(): ControllerEvents {
@@ -263,7 +264,7 @@ export class BrokerRun extends Run {
       brokerRegistered: nothing,
       brokerStatus: nothing,
       brokerDrained: nothing,
-      manyLost: () => this.#coverage.add('controllersSuspectedThemselves'),
+      manyLost: () => this.coverage.add('controllersSuspectedThemselves'),
       leadersElected: nothing,
       replicasAltered: nothing,
       brokerUnregistered: nothing,
@@ -275,8 +276,7 @@ export class BrokerRun extends Run {
       rebalance: nothing,
       pushFailed: nothing,
       pushRecovered: nothing,
-      diverged: event =>
-        this.witness.fail(new Violation('B5', `a copy is found to be wrong: ${JSON.stringify(event)}`)),
+      diverged: event => this.#diverged(event),
       metadataBehind: nothing,
     }
   }

@@ -44,10 +44,8 @@ function movePaths(command: Command, { reassignment: old }: Partition, now: Part
     return [causes[moving.cause]]
   }
   if (old === null || moving !== null) return []
-  const done = now.replicas.join() === old.target.join()
-  return [
-    done ? 'movesCompleted' : command.type === 'AlterReplicasCommand' ? 'movesCancelled' : 'movesCompleted',
-  ]
+  const done = command.type !== 'AlterReplicasCommand' || now.replicas.join() === old.target.join()
+  return [done ? 'movesCompleted' : 'movesCancelled']
 }
 
 /** The same of a broker. */

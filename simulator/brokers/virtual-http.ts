@@ -1,15 +1,15 @@
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../src/io/http-client.ts'
 import { nodeAt } from './addresses.ts'
-import type { Site, Wire } from './wire.ts'
+import type { Caller, Wire } from './wire.ts'
 
 /** HTTP as one process sends it, over the wire. */
 export class VirtualHttp {
   readonly #wire: Wire
-  readonly #site: Site
+  readonly #caller: Caller
 
-  constructor(wire: Wire, site: Site) {
+  constructor(wire: Wire, caller: Caller) {
     this.#wire = wire
-    this.#site = site
+    this.#caller = caller
   }
 
   /** In the place of the real one. */
@@ -19,13 +19,13 @@ export class VirtualHttp {
 
   async send({ url, timeoutMs, ...request }: HttpRequest): Promise<HttpAnswer> {
     const { nodeId, path } = nodeAt(url)
-    const { status, body } = await this.#wire.call(this.#site, nodeId, { ...request, path }, timeoutMs)
+    const { status, body } = await this.#wire.call(this.#caller, nodeId, { ...request, path }, timeoutMs)
     return { status, headers: {}, body }
   }
 
   async *stream({ url, idleMs }: { url: string; idleMs: number }): AsyncGenerator<Buffer> {
     const { nodeId, path } = nodeAt(url)
-    const { status, body } = await this.#wire.call(this.#site, nodeId, { method: 'GET', path }, idleMs)
+    const { status, body } = await this.#wire.call(this.#caller, nodeId, { method: 'GET', path }, idleMs)
     if (status !== 200) throw new Error(`status ${status}`)
     yield* body as Buffer[]
   }

@@ -14,12 +14,10 @@ import type { AcceptorEvents, SessionNetwork } from '../../src/io/session-networ
 import type { ProcessLife } from '../world/process-life.ts'
 import type { Planned } from '../world/timeline.ts'
 import { nodeAt } from './addresses.ts'
-import type { Wire } from './wire.ts'
+import type { Caller, Wire } from './wire.ts'
 
 /** A process that storage nodes can open sessions with. */
-export type SessionHost = {
-  readonly nodeId: number
-  readonly life: ProcessLife
+type SessionHost = Caller & {
   readonly listens: boolean
   acceptSession(offer: Offer): void
 }
@@ -52,10 +50,10 @@ type Told = { readonly respond: Respond; closed(reason: string, refused: boolean
 /** Dials sessions for one process. */
 export class VirtualDialer implements SessionDialer {
   readonly #wire: Wire
-  readonly #self: { readonly nodeId: number; readonly life: ProcessLife }
+  readonly #self: Caller
   readonly #stuckMs: number
 
-  constructor(wire: Wire, self: { readonly nodeId: number; readonly life: ProcessLife }, stuckMs: number) {
+  constructor(wire: Wire, self: Caller, stuckMs: number) {
     this.#wire = wire
     this.#self = self
     this.#stuckMs = stuckMs
@@ -100,7 +98,7 @@ export class VirtualDialer implements SessionDialer {
       }
     if (!links.isCut(from, to))
       timeline.at(links.arrival(from, to, timeline.now), () => {
-        const host = this.#wire.site(to) as (SessionHost & { acceptSession?: unknown }) | null
+        const host = this.#wire.site(to) as SessionHost | null
         if (host?.listens) host.life.enter('frame', () => host.acceptSession({ hello, meet: meet(host) }))
         else if (isPowered(to)) back(() => finish('connection refused', true))
       })
@@ -118,7 +116,7 @@ export class VirtualDialer implements SessionDialer {
  * breaks. Of a process that ends the other end hears, unless the power or the cable is gone: then it finds out when it
  * sends something and nothing takes it.
  */
-export class SessionEnd implements Session {
+class SessionEnd implements Session {
   told: Told | null = null
   readonly #wire: Wire
   readonly #life: ProcessLife

@@ -3,10 +3,11 @@ import type { Links } from '../world/links.ts'
 import type { ProcessLife } from '../world/process-life.ts'
 import type { Timeline } from '../world/timeline.ts'
 
+/** Who asks others. */
+export type Caller = { readonly nodeId: number; readonly life: ProcessLife }
+
 /** A process as others reach it by requests. */
-export interface Site {
-  readonly nodeId: number
-  readonly life: ProcessLife
+export interface Site extends Caller {
   /** False while it starts: connections are refused. */
   readonly listens: boolean
   serve(from: number, request: Request): Promise<Answer>
@@ -52,7 +53,7 @@ export class Wire {
   }
 
   /** Rejects with ECONNREFUSED, ECONNRESET or a timeout. Of a caller that has died nothing is heard any more. */
-  call(from: Site, to: number, request: Request, timeoutMs: number): Promise<Answer> {
+  call(from: Caller, to: number, request: Request, timeoutMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       let over = false
       const finish = (run: () => void): void => {

@@ -5,7 +5,7 @@ import type { RecordInvariants } from '../invariants/brokers-records.ts'
 import { ProcessLife } from '../world/process-life.ts'
 import { PRODUCE_PATH } from './broker-process.ts'
 import type { BrokerCoverage } from './coverage.ts'
-import type { Answer, Request, Site } from './wire.ts'
+import type { Answer, Caller, Request } from './wire.ts'
 import type { BrokerWorld } from './world.ts'
 
 /** Nobody's machine, with cables that nobody cuts. */
@@ -20,20 +20,15 @@ export type WorkloadParts = {
 }
 
 /** Producers with acks=all: each writes values that nobody else writes, to whom it believes to lead. */
-export class BrokerWorkload implements Site {
+export class BrokerWorkload implements Caller {
   readonly nodeId = CLIENT
-  readonly life = new ProcessLife(() => {})
-  readonly listens = false
+  readonly life = new ProcessLife()
   stopped = false
   readonly #parts: WorkloadParts
   #values = 0
 
   constructor(parts: WorkloadParts) {
     this.#parts = parts
-  }
-
-  serve(): Promise<Answer> {
-    return Promise.resolve({ status: 404, body: null })
   }
 
   start(): void {

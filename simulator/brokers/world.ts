@@ -3,7 +3,6 @@ import type { ControllerEvents } from '../../src/controller/events.ts'
 import { ClusterKey } from '../../src/io/cluster-key.ts'
 import type { Chance } from '../chance.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { Machine } from '../cluster/machine.ts'
 import type { MetadataProcess } from '../cluster/metadata-process.ts'
 import { MachineClock } from '../world/virtual-clock.ts'
 import { BrokerMachine } from './broker-machine.ts'
@@ -20,7 +19,6 @@ export type WorldObserver = {
   /** A metadata node is asked something. */
   asked(from: number, to: number, request: Request): void
   copied(brokerId: number, version: number, hash: string): void
-  touched(): void
   /** Something in `src/` answered that it has a bug. */
   bug(error: unknown): void
 }
@@ -93,16 +91,12 @@ export class BrokerWorld {
     return newest
   }
 
-  get metadataMachines(): readonly Machine[] {
-    return this.cluster.machines
-  }
-
   // Storage nodes.
 
   start(machine: BrokerMachine): void {
     if (machine.process !== null) return
     machine.powered = true
-    const { replicas: observer, brokers, copied, touched, bug: onBug } = this.#observer
+    const { replicas: observer, brokers, copied, bug: onBug } = this.#observer
     const process = new BrokerProcess(machine, {
       timeline: this.cluster.timeline,
       wire: this.wire,
@@ -113,7 +107,6 @@ export class BrokerWorld {
       events: brokers(machine.id),
       observer,
       copied,
-      touched,
       onBug,
     })
     machine.process = process
@@ -148,13 +141,6 @@ export class BrokerWorld {
   }
 
   pause({ process }: BrokerMachine, ms: number): void {
-    const life = process?.life
-    if (life === undefined || life.paused) return
-    const { timeline } = this.cluster
-    life.pause()
-    timeline.after(ms, () => {
-      if (!life.alive) return
-      for (const run of life.resume(timeline.now)) timeline.after(0, run)
-    })
+    process?.life.pause(ms, this.cluster.timeline)
   }
 }

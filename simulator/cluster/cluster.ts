@@ -245,13 +245,7 @@ export class Cluster {
   }
 
   pause(machine: Machine, ms: number): void {
-    const life = machine.process?.life
-    if (life === undefined || life.paused) return
-    life.pause()
-    this.timeline.after(ms, () => {
-      if (!life.alive) return
-      for (const run of life.resume(this.timeline.now)) this.timeline.after(0, run)
-    })
+    machine.process?.life.pause(ms, this.timeline)
   }
 
   /** An empty drive takes the place of the one in use. The process must be down. */

@@ -31,8 +31,4 @@ export class Machine {
     if (!this.drives.includes(drive)) this.drives.push(drive)
     this.drive = drive
   }
-
-  driveOf(uuid: string): Drive | undefined {
-    return this.drives.find(drive => drive.uuid === uuid)
-  }
 }

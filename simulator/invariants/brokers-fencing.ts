@@ -6,7 +6,7 @@ import { violated } from './violation.ts'
 const LEAST_SHARE = 0.45
 
 export type Fencing = {
-  readonly command: Command
+  readonly command: Extract<Command, { type: 'UpdateBrokerStatusCommand' }>
   /** How long the controller that decided it has been one; null: an older one did. */
   readonly reignMs: number | null
   readonly sessionTimeoutMs: number
@@ -19,7 +19,6 @@ export type Fencing = {
  * does not know of its registration.
  */
 export function checkFencing({ command, reignMs, sessionTimeoutMs, process }: Fencing): void {
-  if (command.type !== 'UpdateBrokerStatusCommand') return
   const { brokerId, brokerEpoch, status, by } = command
   const isThis = process?.node.brokerEpoch === brokerEpoch
   if (status === 'ONLINE' && isThis && process.node.metadataVersion < brokerEpoch)

@@ -28,10 +28,6 @@ export class Trust {
     this.#lossy = lossy
   }
 
-  of(key: string): readonly number[] {
-    return this.#trusted.get(key) ?? []
-  }
-
   /** Records may have been lost when this epoch began; -1: none ever. */
   lossyEpoch(key: string): number {
     return this.#lossyEpochs.get(key) ?? -1
@@ -69,7 +65,7 @@ export class Trust {
     const { replicas, leader, leaderEpoch } = now
     const isr = membersOf(replicas, now.isr)
     if (before === null) return void this.#trusted.set(key, isr)
-    let trusted = [...new Set([...this.of(key), ...provedBy(command, now, image)])]
+    let trusted = [...new Set([...(this.#trusted.get(key) ?? []), ...provedBy(command, now, image)])]
     const stay = trusted.filter(id => replicas.includes(id))
     const asked = command.type === 'ElectLeadersCommand' && command.electionType === 'UNCLEAN'
     const forced = asked || command.type === 'UnregisterBrokerCommand' || uncleanElectionAllowed(config)
@@ -97,10 +93,6 @@ export class Trust {
     const said = membersOf(replicas, now.isr | now.elr)
     if (known.length !== said.length || known.some(id => !said.includes(id)))
       violated('B6', `${command.type}: ${known} hold all records, but it is ${show(image, now)}`)
-  }
-
-  forget(key: string): void {
-    this.#trusted.delete(key)
   }
 }
 

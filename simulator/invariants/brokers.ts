@@ -37,7 +37,7 @@ export class BrokerInvariants {
   readonly #brokerEpochs = new Map<number, number>()
   #version = 0
 
-  /** `mayLose`: unclean elections are part of the run. */
+  /** `mayLose`: all who hold a record may lose it together, or be given up. */
   constructor(observe: VersionObserver, mayLose: boolean) {
     this.#observe = observe
     this.trust = new Trust(what => {

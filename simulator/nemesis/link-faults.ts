@@ -1,12 +1,12 @@
 import type { Machine } from '../cluster/machine.ts'
+import { Cuts, type Way } from './cuts.ts'
 import type { FaultKind } from './faults.ts'
 import type { FaultParts } from './machine-faults.ts'
 
 /** Trouble of the network, each for a while. */
 export class LinkFaults {
   readonly #parts: FaultParts
-  /** Each stretch of cut links; what two of them share is mended with the later one. */
-  #cuts: [number, number][][] = []
+  readonly #cuts = new Cuts()
 
   constructor(parts: FaultParts) {
     this.#parts = parts
@@ -45,44 +45,41 @@ export class LinkFaults {
   }
 
   /** One direction of one link; or everything that a machine sends, or everything that it should hear. */
-  #someWay({ id }: Machine, other: Machine): [number, number][] {
+  #someWay({ id }: Machine, other: Machine): Way[] {
     const { chance, cluster } = this.#parts
     const others = cluster.ids.filter(one => one !== id)
-    const towards = others.map((one): [number, number] => [one, id])
-    const away = others.map((one): [number, number] => [id, one])
+    const towards = others.map((one): Way => [one, id])
+    const away = others.map((one): Way => [id, one])
     return chance.pick([towards, away, [[id, other.id]], [[other.id, id]]])
   }
 
-  #split(some: readonly number[]): [number, number][] {
+  #split(some: readonly number[]): Way[] {
     return this.#pairs((a, b) => some.includes(a) !== some.includes(b))
   }
 
   /** Two halves that see each other only through one machine. */
-  #bridge(bridge: number): [number, number][] {
+  #bridge(bridge: number): Way[] {
     const left = this.#parts.cluster.ids.filter(id => id !== bridge && this.#parts.chance.happens(0.5))
     return this.#pairs((a, b) => a !== bridge && b !== bridge && left.includes(a) !== left.includes(b))
   }
 
-  #pairs(apart: (a: number, b: number) => boolean): [number, number][] {
+  #pairs(apart: (a: number, b: number) => boolean): Way[] {
     const { ids } = this.#parts.cluster
-    return ids.flatMap(a => ids.filter(b => a !== b && apart(a, b)).map((b): [number, number] => [a, b]))
+    return ids.flatMap(a => ids.filter(b => a !== b && apart(a, b)).map((b): Way => [a, b]))
   }
 
-  #cut(ms: number, what: string, ways: [number, number][]): void {
+  #cut(ms: number, what: string, ways: Way[]): void {
     const { cluster, trace } = this.#parts
     trace.note(0, 'cut', () => `${what} for ${ms.toFixed(0)} ms: ${show(ways)}`)
     for (const [from, to] of ways) cluster.network.links.cut(from, to)
-    this.#cuts.push(ways)
+    this.#cuts.add(ways)
     cluster.timeline.after(ms, () => this.#mend(ways))
   }
 
-  #mend(ways: [number, number][]): void {
-    if (!this.#cuts.includes(ways)) return
-    this.#cuts = this.#cuts.filter(cut => cut !== ways)
+  #mend(ways: Way[]): void {
+    const whole = this.#cuts.remove(ways)
+    if (whole === null) return
     const { cluster, trace } = this.#parts
-    const stillCut = (from: number, to: number) =>
-      this.#cuts.some(cut => cut.some(way => way[0] === from && way[1] === to))
-    const whole = ways.filter(([from, to]) => !stillCut(from, to))
     trace.note(0, 'mend', () => show(whole))
     for (const [from, to] of whole) cluster.network.mend(from, to)
   }
@@ -111,7 +108,7 @@ export class LinkFaults {
   }
 
   mendAll(): void {
-    this.#cuts = []
+    this.#cuts.clear()
     const { ids, network } = this.#parts.cluster
     for (const [from, to] of ids.flatMap(from => ids.map(to => [from, to] as const))) {
       network.links.slow(from, to, 0)
@@ -121,6 +118,6 @@ export class LinkFaults {
   }
 }
 
-function show(ways: readonly [number, number][]): string {
+function show(ways: readonly Way[]): string {
   return ways.map(([from, to]) => `${from}>${to}`).join(' ')
 }

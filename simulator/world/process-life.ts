@@ -1,3 +1,5 @@
+import type { Timeline } from './timeline.ts'
+
 /** What comes in to a process: each kind waits in its own queue while the process stands still. */
 export type Arrival = 'timer' | 'frame' | 'disk' | 'call' | 'idle'
 
@@ -18,7 +20,7 @@ export class ProcessLife {
   readonly #onEnd = new Set<() => void>()
 
   /** `touched` is called whenever something has reached the process. */
-  constructor(touched: () => void) {
+  constructor(touched = (): void => {}) {
     this.#touched = touched
   }
 
@@ -53,12 +55,18 @@ export class ProcessLife {
     return () => void this.#onEnd.delete(listener)
   }
 
-  pause(): void {
+  /** Stands still for so long, unless it does already. */
+  pause(ms: number, timeline: Timeline): void {
+    if (this.#paused) return
     this.#paused = true
+    timeline.after(ms, () => {
+      if (!this.#alive) return
+      for (const run of this.#resume(timeline.now)) timeline.after(0, run)
+    })
   }
 
   /** What came meanwhile, in the order in which it is to be taken up, one at a time. */
-  resume(now: number): (() => void)[] {
+  #resume(now: number): (() => void)[] {
     this.#paused = false
     this.resumedAt = now
     const held = this.#held

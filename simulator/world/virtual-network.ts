@@ -131,13 +131,7 @@ export class VirtualNetwork {
     }
   }
 
-  get queuedBytes(): number {
-    let bytes = 0
-    for (const connection of this.#connections) bytes = Math.max(bytes, connection.queuedBytes)
-    return bytes
-  }
-
-  /** Decides what becomes of a frame that is being sent: false, the stream does not carry it. */
+  /** Decides what becomes of a frame that is being sent; of `refused` its sender hears. */
   chanceTakes(from: number, to: number, bytes: Buffer): 'carried' | 'lost' | 'refused' {
     const { faults } = this
     if (faults === NO_FRAME_FAULTS) return 'carried'
