@@ -1,3 +1,4 @@
+import { DmqError } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
 import type { Broker } from '../metadata/broker.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
@@ -63,14 +64,19 @@ export class AutomaticMoves {
     await this.#wantRebalance(true, write)
   }
 
-  /** Moves that were begun go on; no others follow. */
+  /** Moves that were begun go on; no others follow. Throws NO_REASSIGNMENT_IN_PROGRESS where there is none. */
   async stopRebalance(write: Write): Promise<void> {
     await this.#wantRebalance(false, write)
   }
 
   async #wantRebalance(wanted: boolean, write: Write): Promise<void> {
-    if (this.rebalanceIsKept)
-      await this.#parts.proposer.submit(write, () => ({ type: 'RebalanceCommand', wanted }))
+    const decide = () => {
+      if (!wanted && !this.isRebalancing)
+        throw new DmqError('NO_REASSIGNMENT_IN_PROGRESS', 'no rebalance is under way')
+      return { type: 'RebalanceCommand', wanted } as const
+    }
+    if (this.rebalanceIsKept) await this.#parts.proposer.submit(write, decide)
+    else decide()
     // One that began before the level was raised ends as well.
     if (!wanted) this.#rebalancingSince = null
     else if (!this.rebalanceIsKept) this.#rebalancingSince ??= this.#parts.clock.epoch()

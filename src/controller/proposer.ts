@@ -3,7 +3,7 @@ import type { Consensus } from '../consensus/consensus.ts'
 import type { Clock } from '../io/clock.ts'
 import { type Command, encodeCommand } from '../metadata/command.ts'
 import type { Plan } from '../metadata/decision.ts'
-import { type Idempotency, replay } from '../metadata/idempotency.ts'
+import { type FirstResult, type Idempotency, replay } from '../metadata/idempotency.ts'
 import { type Applied, preview } from '../metadata/metadata.ts'
 import type { Replica } from './replica.ts'
 
@@ -57,9 +57,18 @@ export class Proposer {
     this.#assertGoesOn()
     const { idempotency } = write
     if (idempotency === undefined) return this.propose(decide(), write)
-    const first = this.#parts.replica.firstResult(idempotency.key, this.#parts.clock.epoch())
+    const first = this.#firstResult(idempotency)
     if (first !== null) return planOf(replay(first, idempotency), write)
     return this.propose(this.#intentOrRejection(decide), write)
+  }
+
+  /** It was decided before: to be submitted as it is, whatever would be said of it now. */
+  isRepeat({ idempotency }: Write): boolean {
+    return idempotency !== undefined && this.#firstResult(idempotency) !== null
+  }
+
+  #firstResult({ key }: Idempotency): FirstResult | null {
+    return this.#parts.replica.firstResult(key, this.#parts.clock.epoch())
   }
 
   /** What is refused here goes into the log as well, where the request has a key: a repeat must not fare differently. */

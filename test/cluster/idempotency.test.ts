@@ -57,6 +57,44 @@ test('a repeated request gets its first result: at once, after a failover, and f
   for (const node of cluster.metadata) await assertReplayed(node)
 })
 
+test('what was done once is not looked at again: rebalances, and levels', async () => {
+  const args = ['--first-metadata-version', '2', '--session-timeout-ms', '600000']
+  await using cluster = await Cluster.start({ metadata: 1, storage: 0, args })
+  for (const brokerId of [7, 8])
+    await cluster.write('POST', '/brokers', { brokerId, host: 'localhost', port: 19_990 + brokerId })
+  await cluster.write('POST', '/topics', { topicName: 'orders', assignments: [[7], [7], [7], [7]] })
+  const { url } = cluster.metadata[0]!
+  const keyed = async (method: string, path: string, key: string, body?: object) => {
+    const answer = await ask(method, `${url}/api/v1/metadata${path}`, body, { 'idempotency-key': key })
+    return [answer.status, answer.headers.get('idempotency-replayed'), answer.body?.error?.code]
+  }
+  assert.deepEqual(await keyed('POST', '/rebalance', 'begin', {}), [200, null, undefined])
+  assert.deepEqual(await keyed('DELETE', '/rebalance', 'end'), [204, null, undefined])
+  assert.deepEqual(await keyed('DELETE', '/rebalance', 'end'), [204, 'true', undefined])
+  assert.deepEqual(await keyed('DELETE', '/rebalance', 'none'), [409, null, 'NO_REASSIGNMENT_IN_PROGRESS'])
+  assert.deepEqual(await keyed('POST', '/rebalance', 'begin', {}), [200, 'true', undefined])
+  assert.deepEqual(await keyed('POST', '/rebalance', 'begin', { dryRun: false }), [
+    409,
+    null,
+    'IDEMPOTENCY_KEY_REUSED',
+  ])
+  const { body } = await ask('GET', `${url}/api/v1/metadata/rebalance`)
+  assert.equal(body.since, null, 'the repeat did not begin another one')
+  assert.deepEqual(await keyed('DELETE', '/rebalance', 'none'), [409, 'true', 'NO_REASSIGNMENT_IN_PROGRESS'])
+
+  const levels = { features: { 'metadata.version': 3 } }
+  assert.deepEqual(await keyed('POST', '/features', 'raise', levels), [200, null, undefined])
+  // A storage node that does not answer, and so does not tell what it supports.
+  const silent = { brokerId: 9, host: 'localhost', port: 19_999, incarnationId: 'a process' }
+  await cluster.write('POST', '/brokers', silent)
+  assert.deepEqual(await keyed('POST', '/features', 'raise again', levels), [
+    409,
+    null,
+    'FEATURE_UPDATE_FAILED',
+  ])
+  assert.deepEqual(await keyed('POST', '/features', 'raise', levels), [200, 'true', undefined])
+})
+
 test('a key that is no key is refused', async () => {
   await using cluster = await Cluster.start({ metadata: 1, storage: 0 })
   const node = cluster.metadata[0]!

@@ -30,9 +30,12 @@ export function features(app: FastifyInstance, context: Context): void {
     const { features: levels, validateOnly } = request.body
     const { proposer } = context.controller.reign
     const intent = { type: 'UpdateFeaturesCommand', levels } as const
-    proposer.check(intent)
-    await assertSupported(context, levels)
-    if (validateOnly !== true) await proposer.submit(writeOf(request, reply, context), () => intent)
+    const write = writeOf(request, reply, context)
+    if (!proposer.isRepeat(write)) {
+      proposer.check(intent)
+      await assertSupported(context, levels)
+    }
+    if (validateOnly !== true) await proposer.submit(write, () => intent)
     return view(context)
   })
 }

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { DmqError } from '../../base/errors.ts'
 import { RebalanceAnswer, RebalanceBody, RebalanceState } from '../../protocol/rest/move-schemas.ts'
 import { WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
@@ -17,10 +16,11 @@ export function rebalance(app: FastifyInstance, context: Context): void {
   }
   type Route = { Body: RebalanceBody; Querystring: WriteQuery }
   app.post<Route>('/rebalance', { schema }, async (request, reply) => {
-    const { automaticMoves } = context.controller.reign
+    const { automaticMoves, proposer } = context.controller.reign
     const write = writeOf(request, reply, context)
+    const repeats = proposer.isRepeat(write)
     const plan = await automaticMoves.planRebalance(MOVES_MAX)
-    const started = request.body.dryRun !== true && plan.moves.length > 0
+    const started = request.body.dryRun !== true && (repeats || plan.moves.length > 0)
     if (started) await automaticMoves.rebalance(write)
     return { started, ...plan }
   })
@@ -50,15 +50,7 @@ function stop(app: FastifyInstance, context: Context): void {
     response: { 204: { type: 'null', description: 'no rebalance is under way any more' } },
   }
   app.delete<{ Querystring: WriteQuery }>('/rebalance', { schema }, async (request, reply) => {
-    const { automaticMoves } = context.controller.reign
-    const write = writeOf(request, reply, context)
-    // A repeat of a keyed request gets the first result.
-    if (!automaticMoves.isRebalancing && write.idempotency === undefined)
-      throw new DmqError(
-        'NO_REASSIGNMENT_IN_PROGRESS',
-        'no rebalance is under way; GET /reassignments lists moves',
-      )
-    await automaticMoves.stopRebalance(write)
+    await context.controller.reign.automaticMoves.stopRebalance(writeOf(request, reply, context))
     return reply.status(204).send()
   })
 }
