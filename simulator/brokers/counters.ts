@@ -27,6 +27,7 @@ export const BROKER_COUNTERS = {
   electedUncleanly: 'must',
   electedPreferred: 'must',
   partitionsWithoutLeader: 'must',
+  proposersStranded: 'must',
   isrShrinks: 'must',
   isrExpansions: 'must',
   elrJoined: 'must',

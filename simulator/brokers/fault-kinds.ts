@@ -13,6 +13,7 @@ export const BROKER_FAULT_KINDS = [
   'cutOneWay',
   'slow',
   'controllerToo',
+  'strandProposer',
 ] as const
 
 export type BrokerFaultKind = (typeof BROKER_FAULT_KINDS)[number]

@@ -28,6 +28,8 @@ const LOSING: readonly BrokerFaultKind[] = [
 ]
 
 const FLICKER_MS_MAX = 80
+const PROPOSAL_WAIT_MS = 1_000
+const PROPOSAL_LOOK_MS = 2
 
 /** Breaks storage nodes and their cables, and mends them a while later. */
 export class BrokerNemesis {
@@ -98,6 +100,9 @@ export class BrokerNemesis {
         world.cluster.timeline.after(chance.exponential(300), () => {
           if (!this.#stopped) this.#parts.strikeController(ms)
         })
+        return
+      case 'strandProposer':
+        return this.#strandProposer(machine, ms)
     }
   }
 
@@ -194,6 +199,28 @@ export class BrokerNemesis {
     for (const way of this.#cuts.remove(ways) ?? []) this.#parts.world.wire.links.mend(...way)
   }
 
+  /**
+   * A leader that has just proposed an ISR hears nothing any more, neither the answer nor what the metadata says of it. In
+   * the end it dies, and those who were taken in without its knowledge may lead.
+   */
+  #strandProposer(machine: BrokerMachine, ms: number): void {
+    const { world, coverage, chance } = this.#parts
+    const { timeline } = world.cluster
+    const patience = timeline.now + PROPOSAL_WAIT_MS
+    this.#delayCommits()
+    const look = (): void => {
+      if (this.#stopped || timeline.now > patience) return
+      if (!proposes(machine)) return void timeline.after(PROPOSAL_LOOK_MS, look)
+      coverage.add('proposersStranded')
+      this.#cut(
+        world.cluster.ids.map((id): Way => [id, machine.id]),
+        ms,
+      )
+      if (chance.happens(0.5) && !world.plan.careful) timeline.after(ms, () => this.#kill(machine, ms))
+    }
+    look()
+  }
+
   #slow({ id }: BrokerMachine, ms: number): void {
     const { world, coverage, chance } = this.#parts
     coverage.add('brokersSlowed')
@@ -222,4 +249,8 @@ export class BrokerNemesis {
       this.#boot(machine)
     }
   }
+}
+
+function proposes({ process }: BrokerMachine): boolean {
+  return process !== null && [...process.replicas.all].some(({ proposal }) => proposal !== null)
 }

@@ -162,10 +162,14 @@ export const BROKERS_BUGS: readonly Mutation[] = [
     'image.broker(brokerId)?.brokerEpoch === epoch',
     'image.broker(brokerId) !== undefined',
   ),
-  mutation(
-    'the leader proposes members with the epochs of the metadata, not of who fetched',
-    REPLICA,
-    'return known >= 0 ? known :',
-    'return known === -2 ? known :',
-  ),
+  {
+    id: 'a process is taken in for what the one before it has fetched',
+    bugClass: 'SYS',
+    brokers: 4,
+    // Either alone is harmless: by the one nobody is taken in, and what the other proposes the controller refuses.
+    edits: [
+      { file: REPLICA, find: 'return known >= 0 ? known :', replace: 'return known === -2 ? known :' },
+      { file: REPLICA, find: 'return isThis && image', replace: 'return image' },
+    ],
+  },
 ]
