@@ -156,7 +156,10 @@ export type Status = {
   readonly tally: Readonly<Tally>
 }
 
-/** `match`, `next` and `contactAgeMs` are known to the leader only. */
+/**
+ * `match`, `next` and `contactAgeMs` are for the leader to know. `known`: the member has told it in its term how far it is; until
+ * then the match is 0, and the age may be that of the leadership.
+ */
 export type VoterStatus = {
   readonly id: NodeId
   readonly uuid: string
@@ -164,5 +167,6 @@ export type VoterStatus = {
   readonly port?: number
   readonly match: Index | null
   readonly next: Index | null
+  readonly known: boolean
   readonly contactAgeMs: Milliseconds | null
 }

@@ -73,7 +73,9 @@ export class Progress {
   reading = false
   /** The highest commit index that this follower was told. */
   commitTold: Index = 0
-  /** When the follower last answered anything of this session. */
+  /** It has answered something of this session. */
+  heard = false
+  /** When it last did; before that, when the session began. */
   contactAt: Milliseconds
   /** When `match` last moved or replication (re)started. */
   advancedAt: Milliseconds

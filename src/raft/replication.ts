@@ -142,6 +142,7 @@ export function progressFor(core: Core, peer: NodeId, session: number): Progress
   const progress = core.role.progress.get(peer)
   if (progress === undefined || progress.session !== session) return undefined
   progress.contactAt = core.now
+  progress.heard = true
   return progress
 }
 

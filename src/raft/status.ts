@@ -55,10 +55,19 @@ function memberStatus(core: Core, { id, uuid, host, port }: Voter, now: Millisec
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
   }
-  if (core.role.kind !== 'leader') return { ...member, match: null, next: null, contactAgeMs: null }
+  if (core.role.kind !== 'leader')
+    return { ...member, match: null, next: null, known: false, contactAgeMs: null }
   const progress = core.role.progress.get(id)
   if (progress === undefined) {
-    return { ...member, match: core.durability.durable, next: core.log.lastIndex + 1, contactAgeMs: 0 }
+    return {
+      ...member,
+      match: core.durability.durable,
+      next: core.log.lastIndex + 1,
+      known: true,
+      contactAgeMs: 0,
+    }
   }
-  return { ...member, match: progress.match, next: progress.next, contactAgeMs: now - progress.contactAt }
+  const { match, next, heard, state, contactAt } = progress
+  const known = heard && (match > 0 || state !== 'probe')
+  return { ...member, match, next, known, contactAgeMs: now - contactAt }
 }

@@ -66,7 +66,8 @@ const NEVER = {
 }
 
 /** Metadata nodes get the log itself: what is known of them is how far their log is, and what they last said. */
-function metadataNode(context: Context, { id, match, contactAgeMs }: VoterStatus) {
+function metadataNode(context: Context, { id, known, contactAgeMs, ...voter }: VoterStatus) {
+  const match = known ? voter.match : null
   const { image } = context.replica
   const self = id === context.nodeId
   const report = context.controller.reign.reports.of(id)
@@ -85,7 +86,7 @@ function metadataNode(context: Context, { id, match, contactAgeMs }: VoterStatus
     stateHash: self ? image.stateHash : (report?.stateHash ?? null),
     state,
     lag: match === null ? null : Math.max(0, image.version - match),
-    lastAckAt: contactAgeMs === null ? null : Math.round(context.clock.epoch() - contactAgeMs),
+    lastAckAt: !known || contactAgeMs === null ? null : Math.round(context.clock.epoch() - contactAgeMs),
   }
 }
 

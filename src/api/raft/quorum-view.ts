@@ -28,15 +28,17 @@ export function quorumView({ consensus }: Context) {
   }
 }
 
-function memberView({ id, uuid, host, port, match, next, contactAgeMs }: VoterStatus, last: number) {
+/** How far a member is, the leader knows once the member has told it in its term. */
+function memberView({ id, uuid, host, port, match, next, known, contactAgeMs }: VoterStatus, last: number) {
+  const matchIndex = known ? match : null
   return {
     id,
     uuid,
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
-    matchIndex: match,
+    matchIndex,
     nextIndex: next,
-    lag: match === null ? null : last - match,
+    lag: matchIndex === null ? null : last - matchIndex,
     lastContactMs: contactAgeMs === null ? null : Math.round(contactAgeMs),
   }
 }
