@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { remedied } from '../base/errors.ts'
 import { STREAM_PATH } from '../io/node-network.ts'
 import { SESSION_PATH } from '../io/session-network.ts'
 import { createApp } from './app.ts'
@@ -140,11 +141,10 @@ function pointToController(
   }
   header('x-controller-leader', String(leader))
   header('x-controller-url', url)
-  const hint = `node ${leader} at ${url} is; ask there, or send "Prefer: forward"`
-  return {
-    ...problem,
-    code: 'NOT_CONTROLLER',
-    message: `${problem.message}: ${hint}`,
-    details: { controllerId: leader, controllerUrl: url },
-  }
+  const [message, details] = remedied(
+    `${problem.message}: node ${leader} at ${url} is.`,
+    'Ask there, or send "Prefer: forward".',
+    { controllerId: leader, controllerUrl: url },
+  )
+  return { ...problem, code: 'NOT_CONTROLLER', message, details }
 }

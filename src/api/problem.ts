@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify'
 import { DmqError, ERRORS, type ErrorCode } from '../base/errors.ts'
+import { detailsOf } from './validation.ts'
 
 export type Problem = {
   readonly code: ErrorCode
@@ -22,7 +23,14 @@ export function problemOf(error: unknown): Problem {
     }
   }
   const { code, statusCode, message, validation } = error as Partial<FastifyError>
-  if (validation !== undefined) return { code: 'INVALID_REQUEST', message: String(message) }
+  if (validation !== undefined) {
+    const details = detailsOf(validation)
+    return {
+      code: 'INVALID_REQUEST',
+      message: String(message),
+      ...(details === undefined ? {} : { details }),
+    }
+  }
   const known = code === undefined ? undefined : FRAMEWORK_CODES[code]
   if (known !== undefined) return { code: known, message: `${ERRORS[known].meaning} ${message ?? ''}`.trim() }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
@@ -39,9 +47,11 @@ export function bodyOf({ code, message, details }: Problem) {
 export function errorOf({
   rejected: code,
   message,
+  details,
 }: {
   readonly rejected: ErrorCode
   readonly message: string
-}) {
-  return { code, message }
+  readonly details?: Problem['details']
+}): Problem {
+  return { code, message, ...(details === undefined ? {} : { details }) }
 }

@@ -42,6 +42,13 @@ function readText(texts: Texts, name: string, type: unknown): void {
   if (type === 'boolean' && /^(true|false)$/.test(text)) texts[name] = text === 'true'
 }
 
+/** Of a value that is not legal: which field has it, as a path with dots, and what was expected. */
+export function detailsOf(errors: readonly (ErrorObject | FastifySchemaValidationError)[]) {
+  const { instancePath, message, keyword } = errors[0]!
+  const isAbsent = instancePath === '' || keyword === 'required' || keyword === 'additionalProperties'
+  return isAbsent ? undefined : { field: instancePath.slice(1).replaceAll('/', '.'), expected: message }
+}
+
 /** Says what was given, where, and what was expected. */
 export function faultOf(
   errors: readonly (ErrorObject | FastifySchemaValidationError)[],

@@ -29,6 +29,7 @@ export const ERRORS = {
   UNKNOWN_TOPIC_ID: row(404, 100, true, 'The topic was deleted; another has its name.'),
   UNKNOWN_PARTITION: row(404, 3, false, 'The topic has no such partition.'),
   UNKNOWN_BROKER: row(404, 102, false, 'No broker with this id is registered.'),
+  UNKNOWN_RACK: row(404, -1, false, 'No broker is in this rack.'),
   TOPIC_ALREADY_EXISTS: row(409, 36, false, 'A topic with this name exists.'),
   DUPLICATE_BROKER: row(409, 101, true, 'Another live process has this broker id.'),
   STALE_BROKER_EPOCH: row(409, 77, false, 'The broker has registered again since.'),
@@ -73,6 +74,18 @@ export class DmqError extends Error {
     this.code = code
     this.details = details
   }
+}
+
+/**
+ * Message and details of an error that can be helped. The remedy is in words of REST, and is in the details once more: a client
+ * whose users have other words for it (the CLI) puts its own in the place of it.
+ */
+export function remedied(
+  fact: string,
+  remedy: string,
+  details: Readonly<Record<string, unknown>> = {},
+): [message: string, details: Readonly<Record<string, unknown>>] {
+  return [`${fact} ${remedy}`, { ...details, remedy }]
 }
 
 /** A start or a running process that cannot go on; printed as one clear line, without a stack. */

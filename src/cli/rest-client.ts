@@ -1,14 +1,17 @@
 import { messageOf } from '../base/errors.ts'
 import { type HttpAnswer, HttpClient } from '../io/http-client.ts'
+import { type ErrorView, inOurWords } from './remedies.ts'
 
 /** A request that was answered with an error, or by nobody. `code` is the contract's, or UNREACHABLE. */
 export class RequestFailed extends Error {
   override name = 'RequestFailed'
   readonly code: string
+  readonly details: ErrorView['details']
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, details?: ErrorView['details']) {
     super(message)
     this.code = code
+    this.details = details
   }
 }
 
@@ -46,7 +49,7 @@ export class RestClient {
       if (performance.now() + RETRY_MS > until) break
       await new Promise(resolve => setTimeout(resolve, RETRY_MS))
     }
-    throw new RequestFailed(last.code, `${last.message} (tried for ${this.#timeoutMs} ms)`)
+    throw new RequestFailed(last.code, `${last.message} (tried for ${this.#timeoutMs} ms)`, last.details)
   }
 
   /** Every node once, the one that last pointed to itself first. Throws what trying again cannot mend. */
@@ -75,12 +78,31 @@ export class RestClient {
   }
 
   #refused({ status, headers, body }: HttpAnswer): RequestFailed {
-    const { error } = (body ?? {}) as { error?: { code: string; message: string } }
-    const failed = new RequestFailed(error?.code ?? `HTTP_${status}`, error?.message ?? `answered ${status}`)
+    const { error = { code: `HTTP_${status}`, message: `answered ${status}` } } = (body ?? {}) as {
+      error?: ErrorView
+    }
+    const { code, message, details } = inOurWords(error)
+    const failed = new RequestFailed(code, message, details)
     if (status !== 503) throw failed
     const controller = headers['x-controller-url']
     if (typeof controller === 'string') this.preferred(controller)
     return failed
+  }
+
+  /** One node, once. Null: it does not answer, or cannot now. Throws what trying again cannot mend. */
+  async askOne<T>(url: string, request: RestRequest): Promise<T | null> {
+    const answer = await this.#sendTo(url, request).catch((error: unknown) =>
+      unreachable(request, url, error),
+    )
+    if (answer instanceof RequestFailed) return null
+    if (answer.status < 300) return answer.body as T
+    this.#refused(answer)
+    return null
+  }
+
+  /** The nodes to ask, in this order. */
+  get urls(): readonly string[] {
+    return this.#urls
   }
 
   /** Asks this node first from now on. */

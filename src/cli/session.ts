@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
+import { FatalError, lineOf } from '../base/errors.ts'
 import { RestClient } from './rest-client.ts'
 
 const DEFAULT_BOOTSTRAP = 'http://localhost:9091,http://localhost:9092,http://localhost:9093'
@@ -8,6 +9,10 @@ const DEFAULT_BOOTSTRAP = 'http://localhost:9091,http://localhost:9092,http://lo
 export type Session = {
   readonly client: RestClient
   readonly print: (value: unknown, forPeople: () => string) => void
+  /** Says on the standard error output what must be known of the answer. */
+  readonly note: (code: string, message: string) => void
+  /** How long to try. */
+  readonly timeoutMs: number
 }
 
 /** Adds the options that all cluster commands share. */
@@ -43,8 +48,12 @@ export async function inSession(command: Command, work: (session: Session) => Pr
   const print: Session['print'] = (value, forPeople) => {
     process.stdout.write(`${json === true ? JSON.stringify(value, null, 2) : forPeople()}\n`)
   }
+  const note: Session['note'] = (code, message) => {
+    const text = json === true ? JSON.stringify({ note: { code, message } }) : `dmq: ${message}`
+    process.stderr.write(`${text}\n`)
+  }
   try {
-    await work({ client, print })
+    await work({ client, print, note, timeoutMs: timeout })
   } finally {
     await client.close()
   }
@@ -54,12 +63,23 @@ type ServiceEntry = { url?: string; host?: string; port?: number }
 
 /** Only the addresses are wanted here; the server checks the file in full. */
 function metadataUrls(file: string): string[] {
-  const json = JSON.parse(readFileSync(file, 'utf8')) as {
-    services?: { 'metadata-services'?: ServiceEntry[] }
-    metadataServices?: ServiceEntry[]
+  const list = metadataEntries(file)
+  if (list.length > 0) return list.map(({ url, host, port }) => url ?? `http://${host}:${port}`)
+  throw new FatalError(`${file}: names no metadata nodes; it is a services.json that --services names`)
+}
+
+function metadataEntries(file: string): ServiceEntry[] {
+  try {
+    const json = JSON.parse(readFileSync(file, 'utf8')) as {
+      services?: { 'metadata-services'?: ServiceEntry[] }
+      metadataServices?: ServiceEntry[]
+    }
+    return json.services?.['metadata-services'] ?? json.metadataServices ?? []
+  } catch (error) {
+    throw new FatalError(
+      `${file}: cannot be read as JSON (${lineOf(error)}); --services names a services.json`,
+    )
   }
-  const list = json.services?.['metadata-services'] ?? json.metadataServices ?? []
-  return list.map(({ url, host, port }) => url ?? `http://${host}:${port}`)
 }
 
 export function wholeNumber(text: string): number {

@@ -1,4 +1,4 @@
-import { DmqError } from '../base/errors.ts'
+import { DmqError, remedied } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
 import type { Broker } from '../metadata/broker.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
@@ -72,7 +72,13 @@ export class AutomaticMoves {
   async #wantRebalance(wanted: boolean, write: Write): Promise<void> {
     const decide = () => {
       if (!wanted && !this.isRebalancing)
-        throw new DmqError('NO_REASSIGNMENT_IN_PROGRESS', 'no rebalance is under way')
+        throw new DmqError(
+          'NO_REASSIGNMENT_IN_PROGRESS',
+          ...remedied(
+            'no rebalance is under way.',
+            'GET /api/v1/metadata/reassignments lists the moves there are.',
+          ),
+        )
       return { type: 'RebalanceCommand', wanted } as const
     }
     if (this.rebalanceIsKept) await this.#parts.proposer.submit(write, decide)

@@ -2,10 +2,11 @@ import { DmqError } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
 import type { HttpSender } from '../io/http-client.ts'
 import { type Broker, type BrokerRegistration, type Drain, isActiveStatus } from '../metadata/broker.ts'
-import { isRepeat } from '../metadata/commands/register-broker.ts'
+import { isRepeat, notRegistered } from '../metadata/commands/register-broker.ts'
 import { type BrokerReport, BrokerReports } from './broker-reports.ts'
 import type { ControllerEvents } from './events.ts'
 import { liveIncarnation } from './incarnation-probe.ts'
+import type { Lateness } from './lateness.ts'
 import { LossWatch } from './loss-watch.ts'
 import { ownWrite, type Proposer, type Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
@@ -202,12 +203,7 @@ export class BrokerLifecycle {
   /** Throws UNKNOWN_BROKER and STALE_BROKER_EPOCH. */
   known(brokerId: number, epoch: number | undefined): Broker {
     const broker = this.#parts.replica.image.broker(brokerId)
-    if (broker === undefined) {
-      throw new DmqError(
-        'UNKNOWN_BROKER',
-        `broker ${brokerId} is not registered. Register it with POST /api/v1/metadata/brokers.`,
-      )
-    }
+    if (broker === undefined) throw new DmqError('UNKNOWN_BROKER', ...notRegistered(brokerId))
     if (epoch === undefined && broker.incarnationId !== null) {
       throw new DmqError(
         'INVALID_REQUEST',
@@ -231,9 +227,16 @@ export class BrokerLifecycle {
   }
 
   /** Its heartbeats are late, and it is not fenced yet. */
-  isUnreachable({ brokerId, status }: Broker): boolean {
+  isUnreachable(broker: Broker): boolean {
+    return this.lateness(broker) !== null
+  }
+
+  /** Null: it is not UNREACHABLE. */
+  lateness({ brokerId, status }: Broker): Lateness | null {
+    const sessionTimeoutMs = this.#sessionTimeoutMs
     const silentMs = this.#sessions.silentMs(brokerId, this.#now())
-    return isActiveStatus(status) && silentMs !== null && silentMs > this.#sessionTimeoutMs / 2
+    if (!isActiveStatus(status) || silentMs === null || silentMs <= sessionTimeoutMs / 2) return null
+    return { heardAgeMs: this.heardAgeMs(brokerId), silentMs, sessionTimeoutMs }
   }
 
   /** Those of which that holds now. */

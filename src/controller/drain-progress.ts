@@ -56,7 +56,8 @@ function whyLed(image: Image, brokerId: number, { replicas, isr }: Partition): s
   const others = replicas.filter(id => id !== brokerId)
   if (others.length === 0) return 'it has no other replica; decommission moves it'
   const inSync = membersOf(replicas, isr).filter(id => id !== brokerId)
-  if (inSync.length > 0) return `the others in sync (${inSync.join(', ')}) are being drained as well`
+  if (inSync.length === 1) return `the only other in sync (${inSync[0]}) is being drained as well`
+  if (inSync.length > 1) return `the others in sync (${inSync.join(', ')}) are being drained as well`
   const states = others.map(
     id => `${id} is ${image.isActive(id) ? 'not in sync' : (image.broker(id)?.status ?? 'gone')}`,
   )

@@ -1,5 +1,5 @@
 import { DmqError } from '../base/errors.ts'
-import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
+import { type ReplicasChange, waitOrCancel } from '../metadata/commands/alter-replicas.ts'
 import type { Rejection } from '../metadata/decision.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
@@ -83,8 +83,7 @@ function assertAccepted(results: readonly (Rejection | null)[]): void {
 function beingMoved(topic: string, { id }: Partition): DmqError {
   return new DmqError(
     'REASSIGNMENT_IN_PROGRESS',
-    `partition ${topic}-${id} is being moved. Wait for it, or cancel it with ` +
-      `DELETE /api/v1/metadata/reassignments/${topic}/${id}.`,
+    ...waitOrCancel(`partition ${topic}-${id} is being moved.`, { topic, partition: id }),
   )
 }
 

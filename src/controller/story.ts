@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts'
 import { type Change, changedCount } from '../metadata/change.ts'
 import type { Command } from '../metadata/command.ts'
 import type { Image } from '../metadata/image.ts'
@@ -52,7 +53,7 @@ export function tell(
     case 'CreatePartitionsCommand':
       return events.topicChanged({
         topic: command.topicName,
-        what: `${command.assignments.length} partitions added`,
+        what: `${counted(command.assignments.length, 'partition')} added`,
       })
     case 'UpdateFeaturesCommand':
       return events.featuresRaised({ levels: command.levels })

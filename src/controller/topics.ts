@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts'
 import { DmqError } from '../base/errors.ts'
 import type { Random } from '../io/random.ts'
 import { PARTITIONS_PER_REQUEST_MAX } from '../metadata/commands/create-topic.ts'
@@ -82,17 +83,17 @@ export class Topics {
     if (added <= 0) {
       throw new DmqError(
         'INVALID_PARTITIONS',
-        `topic ${topicName} has ${from} partitions; numPartitions is the new total and must be larger, ${numPartitions} was given`,
+        `topic ${topicName} has ${counted(from, 'partition')}; the number is the new total and must be larger, ${numPartitions} was given`,
       )
     }
     if (added > PARTITIONS_PER_REQUEST_MAX) {
-      const most = `${added} partitions would be added; one request adds at most ${PARTITIONS_PER_REQUEST_MAX}`
+      const most = `${counted(added, 'partition')} would be added; one request adds at most ${PARTITIONS_PER_REQUEST_MAX}`
       throw new DmqError('INVALID_PARTITIONS', most)
     }
     if (assignments !== undefined && assignments.length !== added) {
       throw new DmqError(
         'INVALID_REPLICA_ASSIGNMENT',
-        `${added} partitions are added, assignments has ${assignments.length}`,
+        `${added === 1 ? '1 partition is' : `${added} partitions are`} added, assignments has ${assignments.length}`,
       )
     }
     const lists = assignments ?? this.#place(added, topic.replicationFactor)

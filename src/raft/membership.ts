@@ -1,3 +1,4 @@
+import { counted } from '../base/counted.ts'
 import type { Core } from './core.ts'
 import { CHANGE_MEMBERS, type NodeId } from './entry.ts'
 import type { MemberChange } from './io.ts'
@@ -75,7 +76,8 @@ function exchangeVoters(
     if (progress === undefined || progress.match === 0 || !isLive(core, progress))
       return `node ${id} does not answer; a majority that counts on it could be lost at once`
     const lag = core.log.lastIndex - progress.match
-    if (lag > PROMOTION_LAG_MAX) return `node ${id} lacks ${lag} entries; a voter must be caught up`
+    if (lag > PROMOTION_LAG_MAX)
+      return `node ${id} lacks ${counted(lag, 'entry', 'entries')}; a voter must be caught up`
     joining.push(learner)
   }
   for (const id of remove)
@@ -95,7 +97,7 @@ function lacksMajority(core: Core, current: Configuration, voters: readonly Vote
   const answers = (id: NodeId): boolean => id === core.options.id || isLive(core, progress.get(id))
   if (hasQuorum({ ...current, voters, outgoing: null }, answers)) return null
   const missing = voters.filter(({ id }) => !answers(id)).map(({ id }) => id)
-  return `of the ${voters.length} voters that would remain, ${missing.join(', ')} do not answer, and the others are no majority`
+  return `of the ${counted(voters.length, 'voter')} that would remain, ${missing.join(', ')} ${missing.length === 1 ? 'does' : 'do'} not answer, and the others are no majority`
 }
 
 /** A learner that lags more would delay every commit once it votes. */

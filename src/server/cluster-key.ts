@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { counted } from '../base/counted.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
 import { ClusterKey } from '../io/cluster-key.ts'
 
@@ -31,5 +32,7 @@ export function requireClusterKey(file: string | null, secret: string | null): C
 
 function checked(secret: string, what: string): ClusterKey {
   if (secret.length >= CHARACTERS_MIN) return new ClusterKey(secret)
-  throw new FatalError(`${what} has ${secret.length} characters; at least ${CHARACTERS_MIN} are needed`)
+  throw new FatalError(
+    `${what} has ${counted(secret.length, 'character')}; at least ${CHARACTERS_MIN} are needed`,
+  )
 }

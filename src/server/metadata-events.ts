@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { counted } from '../base/counted.ts'
 import type { ConsensusEvents, Leadership } from '../consensus/consensus.ts'
 import type { ControllerEvents } from '../controller/events.ts'
 import type { Refusal } from '../raft/io.ts'
@@ -110,7 +111,8 @@ export function controllerStory(log: Log): ControllerEvents {
         event,
       ),
     brokerStatus(event) {
-      const moved = event.partitionsMoved > 0 ? `; ${event.partitionsMoved} partitions changed with it` : ''
+      const moved =
+        event.partitionsMoved > 0 ? `; ${counted(event.partitionsMoved, 'partition')} changed with it` : ''
       log(
         'info',
         statusEvent(event.status),
@@ -134,14 +136,14 @@ export function controllerStory(log: Log): ControllerEvents {
       log(
         'info',
         'topic.leaders',
-        `${event.partitions} partitions have a new leader (${event.electionType.toLowerCase()} election)`,
+        `${counted(event.partitions, 'partition')} ${event.partitions === 1 ? 'has' : 'have'} a new leader (${event.electionType.toLowerCase()} election)`,
         event,
       ),
     replicasAltered: event =>
       log(
         'info',
         'topic.replicas',
-        `the replicas of ${event.partitions} partitions move (${event.cause.toLowerCase()})`,
+        `the replicas of ${counted(event.partitions, 'partition')} move (${event.cause.toLowerCase()})`,
         event,
       ),
     brokerUnregistered: event =>
@@ -150,7 +152,7 @@ export function controllerStory(log: Log): ControllerEvents {
       log(
         'info',
         'topic.created',
-        `topic ${event.topic} created: ${event.partitions} partitions, ${event.replicationFactor} replicas each`,
+        `topic ${event.topic} created: ${counted(event.partitions, 'partition')}, ${counted(event.replicationFactor, 'replica')} each`,
         event,
       )
     },
@@ -160,7 +162,7 @@ export function controllerStory(log: Log): ControllerEvents {
       log(
         'info',
         'topic.isr',
-        `broker ${event.leader} changed the ISR of ${event.partitions} partitions it leads`,
+        `broker ${event.leader} changed the ISR of ${counted(event.partitions, 'partition')} that it leads`,
         event,
       ),
     featuresRaised({ levels }) {

@@ -4,6 +4,7 @@ import { listen } from '../api/app.ts'
 import { metadataApi } from '../api/metadata-api.ts'
 import { RequestMeasures } from '../api/request-measures.ts'
 import { SessionDoors } from '../api/session-doors.ts'
+import { counted } from '../base/counted.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
 import { PROTOCOL } from '../consensus/message-codec.ts'
 import type { SnapshotOptions } from '../consensus/snapshots.ts'
@@ -226,7 +227,7 @@ function ownService(services: readonly Service[], { nodeId }: Options): Service 
 function checkClusterSize({ metadata }: Services, { clusterSize }: Options): void {
   if (clusterSize === null || clusterSize === metadata.length) return
   throw new FatalError(
-    `kraft.cluster-size is ${clusterSize}, but services.json has ${metadata.length} metadata nodes`,
+    `kraft.cluster-size is ${clusterSize}, but services.json has ${counted(metadata.length, 'metadata node')}`,
   )
 }
 

@@ -1,4 +1,5 @@
 import type { Readiness } from '../api/operations/health.ts'
+import { counted } from '../base/counted.ts'
 import type { Consensus } from '../consensus/consensus.ts'
 import type { Status } from '../raft/io.ts'
 import type { RoomWatch } from './room-watch.ts'
@@ -43,7 +44,7 @@ function leaderFault({ standing, last, commit }: Status, atWork: boolean, timeou
   if (!atWork) return 'this controller is just beginning'
   if (stalledMs !== null && stalledMs >= STALLED_TIMEOUTS * timeoutMs) {
     const waiting = last.index - commit
-    return `nothing was committed for ${shown(stalledMs)} though ${waiting} entries wait: the others answer, but write nothing`
+    return `nothing was committed for ${shown(stalledMs)} though ${waiting === 1 ? '1 entry waits' : `${waiting} entries wait`}: the others answer, but write nothing`
   }
   return null
 }
@@ -55,9 +56,9 @@ function followerFault({ standing }: Status, leader: number, timeoutMs: number):
     return `controller ${leader} was last heard ${shown(leaderHeardAgeMs)} ago`
   if (behind === null) return `controller ${leader} has not told yet how far it is`
   if (!behind.caughtUp)
-    return `this node is catching up with controller ${leader}: it lacks ${behind.entries} entries`
+    return `this node is catching up with controller ${leader}: it lacks ${counted(behind.entries, 'entry', 'entries')}`
   if (behind.ms < timeoutMs) return null
-  return `this node is behind controller ${leader}: by ${behind.entries} entries, for ${shown(behind.ms)}`
+  return `this node is behind controller ${leader}: by ${counted(behind.entries, 'entry', 'entries')}, for ${shown(behind.ms)}`
 }
 
 function shown(ms: number): string {

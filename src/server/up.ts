@@ -25,6 +25,8 @@ type Node = {
   readonly kind: 'metadata' | 'storage'
   readonly service: Service
   readonly process: ChildProcess
+  /** What a shell must be given to start it again by hand. */
+  readonly command: string
 }
 
 const READY_TIMEOUT_MS = 30_000
@@ -63,8 +65,8 @@ async function runCluster(options: UpOptions): Promise<void> {
   if (options.fresh === true) rmSync(folder, { recursive: true, force: true })
   prepare(folder, services)
   const nodes = [
-    ...services.metadata.map(service => startNode('metadata', service, folder, mirrored(options))),
-    ...services.storage.map(service => startNode('storage', service, folder, {})),
+    ...services.metadata.map(service => startNode('metadata', service, options.folder, mirrored(options))),
+    ...services.storage.map(service => startNode('storage', service, options.folder, {})),
   ]
   stopTogether(nodes)
   const controller = await ready(nodes)
@@ -154,21 +156,7 @@ function startNode(
 ): Node {
   const main = join(import.meta.dirname, '..', '..', 'bin', 'dmq.mjs')
   const heap = missingHeapFlags([], process.env.NODE_OPTIONS)
-  const args = [
-    ...heap,
-    main,
-    kind,
-    '--node-id',
-    String(service.id),
-    '--services',
-    join(folder, 'services.json'),
-  ]
-  args.push(
-    '--cluster-key-file',
-    join(folder, 'cluster.key'),
-    '--data-dir',
-    join(folder, `${kind}-${service.id}`),
-  )
+  const args = [...heap, main, ...nodeArguments(kind, service, resolve(folder))]
   const terminal = process.stdout.isTTY === true
   const env = {
     ...process.env,
@@ -177,7 +165,41 @@ function startNode(
     ...(terminal ? { LOG_FORMAT: process.env.LOG_FORMAT ?? 'story', FORCE_COLOR: '1' } : {}),
   }
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  return { kind, service, process: child }
+  return { kind, service, process: child, command: commandText(kind, service, folder, given) }
+}
+
+function nodeArguments(kind: Node['kind'], { id }: Service, folder: string): string[] {
+  return [
+    kind,
+    '--node-id',
+    String(id),
+    '--services',
+    join(folder, 'services.json'),
+    '--cluster-key-file',
+    join(folder, 'cluster.key'),
+    '--data-dir',
+    join(folder, `${kind}-${id}`),
+  ]
+}
+
+/** For the directory that this process was started in. */
+function commandText(
+  kind: Node['kind'],
+  service: Service,
+  folder: string,
+  given: Readonly<Record<string, string>>,
+): string {
+  const variables = Object.entries(given).map(([name, value]) => `${name}=${quoted(shown(value))} `)
+  return `${variables.join('')}npx dmq ${nodeArguments(kind, service, folder).map(quoted).join(' ')}`
+}
+
+/** The address of a database may hold a password, which no terminal should show. */
+function shown(mirror: string): string {
+  return mirror.startsWith('sqlite:') ? mirror : 'postgres://...'
+}
+
+function quoted(argument: string): string {
+  return /^[\w./:=@%+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`
 }
 
 function stopTogether(nodes: readonly Node[]): void {
@@ -194,12 +216,18 @@ function stopTogether(nodes: readonly Node[]): void {
   for (const node of nodes) {
     node.process.on('exit', (code, signal) => {
       if (stopping) return
-      const { kind, service } = node
-      process.stderr.write(`dmq: ${kind} node ${service.id} ended (${signal ?? `exit code ${code}`})\n`)
+      process.stderr.write(endedText(node, signal ?? `exit code ${code}`))
       if (nodes.every(({ process: { exitCode, signalCode } }) => exitCode !== null || signalCode !== null))
         void stop(EXIT.failed)
     })
   }
+}
+
+function endedText({ kind, service, command }: Node, how: string): string {
+  return (
+    `dmq: ${kind} node ${service.id} ended (${how}). To start it again, on its data, in another terminal (Ctrl-C there stops it, not here):\n` +
+    `  ${command}\n`
+  )
 }
 
 async function stopAll(nodes: readonly Node[]): Promise<void> {

@@ -226,6 +226,7 @@ test('a write at another node is 503 and names the controller', async () => {
       assert.deepEqual(answer.body.error.details, {
         controllerId: controller.entry.id,
         controllerUrl: controller.url,
+        remedy: 'Ask there, or send "Prefer: forward".',
       })
     }
   })
@@ -629,7 +630,9 @@ test('a broker that holds replicas is not removed, except by force while it is O
     const refused = await write('DELETE', `/brokers/42${query}`)
     assertError(refused, 'BROKER_HAS_REPLICAS')
     const partitions = [`${topicName}-0`, `${topicName}-1`]
-    assert.deepEqual(refused.body.error.details, { brokerId: 42, replicas: 2, partitions })
+    const { remedy, ...facts } = refused.body.error.details
+    assert.deepEqual(facts, { brokerId: 42, status: 'ONLINE', replicas: 2, partitions })
+    assert.match(remedy, /\?force=true gives them up/)
   }
   assert.deepEqual((await at(controller, 'GET', '/brokers/42')).body.replicas, 2)
   const stopping = await write('POST', '/heartbeat/42', { ...beat, wantFence: true })
@@ -836,6 +839,7 @@ test('elections and moves say of each partition what was done, that nothing had 
     [elected.status, elected.body.results.map(({ error }: any) => error.code)],
     [200, ['ELECTION_NOT_NEEDED', 'UNKNOWN_PARTITION']],
   )
+  assert.deepEqual([elected.body.results[0].leader, elected.body.results[1].leader], [101, undefined])
   const moves = [
     { ...here, replicas: [102, 101] },
     { topic, partition: 1, replicas: [101, 102] },
@@ -918,6 +922,7 @@ test('a plan says what would change, and changes nothing', async () => {
         'changed',
         'leaderless',
         'newLeaders',
+        'notes',
         'refused',
         'underMinIsr',
         'version',
@@ -926,7 +931,7 @@ test('a plan says what would change, and changes nothing', async () => {
       if (changed !== null) assert.equal(plan.body.changed.count, changed)
     }
     assertError(await write('POST', '/plan', { action: 'lose-broker', brokerId: 999 }), 'UNKNOWN_BROKER')
-    assertError(await write('POST', '/plan', { action: 'lose-rack', rack: 'none' }), 'UNKNOWN_BROKER')
+    assertError(await write('POST', '/plan', { action: 'lose-rack', rack: 'none' }), 'UNKNOWN_RACK')
     assertError(
       await write('POST', '/plan', { action: 'remove-broker', brokerId: 101 }),
       'BROKER_HAS_REPLICAS',

@@ -53,9 +53,81 @@ test('who waits for a drain is told what it waits for, and fails when somebody t
   assert.match(err, /^0 of 4 moved, 4 left \(t2-0: it has no other replica; decommission moves it\)$/m)
 })
 
-test('a leader that was asked for by name and cannot be elected is exit code 1', async () => {
+test('to undrain a broker that is not drained changes nothing, and says so', async () => {
+  const { code, out } = await run('broker', 'undrain', '2')
+  assert.deepEqual(
+    [code, out],
+    [0, 'broker 2 was not being drained or decommissioned: nothing was changed\n'],
+  )
+})
+
+test('what can be done about an error is a command, in the answers to parts of a request as well', async () => {
+  assert.match(
+    (await run('broker', 'remove', '1')).err,
+    /^dmq: BROKER_HAS_REPLICAS: broker 1 holds 6 replicas .*: dmq broker decommission 1 --wait\. --force gives/,
+  )
+  assert.match((await run('rebalance', '--stop')).err, /no rebalance is under way\. dmq reassign list shows/)
+  // Broker 4 never comes up: what moves there goes on moving.
+  const away = { brokerId: 4, host: 'localhost', port: 19_004, incarnationId: 'starts' }
+  await cluster.write('POST', '/brokers', away)
+  const begun = await run('reassign', 'start', 't0-0=1,4', 't1-0=2,1', 'none-7=1')
+  assert.equal(begun.code, 1)
+  assert.match(begun.out, /^t0-0 +1,2 +1,4 +begun$/m)
+  assert.match(begun.out, /^t1-0 +1,2 +2,1 +done: nothing had to be copied$/m)
+  assert.match(begun.out, /^none-7 +- +1 +topic "none" does not exist$/m)
+  assert.match(
+    begun.out,
+    /\n1 move under way\. dmq reassign list .* dmq reassign cancel t0-0 takes it back\.\n$/,
+  )
+  const wait = /is being moved.* Wait for it \(dmq reassign list\), or cancel it: dmq reassign cancel t0-0/
+  assert.match((await run('reassign', 'start', 't0-0=2,4')).out, wait)
+  assert.match((await run('plan', 'reassign', 't0-0=2,4')).out, wait)
+  assert.match((await run('topic', 'alter', 't0', '-r', '1')).err, wait)
+  await run('reassign', 'cancel', 't0-0')
+  await run('reassign', 'start', 't1-0=1,2')
+  await run('broker', 'remove', '4')
+})
+
+test('a value that is not legal is named by its option', async () => {
+  const cases: [string[], string][] = [
+    [['topic', 'create', 'x', '-p', '0'], '--partitions: must be >= 1'],
+    [['plan', 'create-topic', 'x', '-r', '31'], '--replication-factor: must be <= 30'],
+    [['broker', 'describe', '2147483648'], 'broker id: must be <= 2147483647'],
+  ]
+  for (const [args, message] of cases) {
+    const { code, err } = await run(...args)
+    assert.deepEqual([code, err], [1, `dmq: INVALID_REQUEST: ${message}\n`])
+  }
+})
+
+test('with --json every error is one line of JSON, in the shape of REST, and the exit code is the same', async () => {
+  const cases: [string[], number, string, RegExp][] = [
+    [['topic', 'describe', 'none'], 1, 'UNKNOWN_TOPIC', /^topic "none" does not exist$/],
+    [['broker', 'remove', '1'], 1, 'BROKER_HAS_REPLICAS', / dmq broker decommission 1 --wait/],
+    [['topic', 'list', '-b', 'http://localhost:1', '--timeout', '50'], 1, 'UNREACHABLE', /tried for 50 ms/],
+    [['broker', 'list', '-b', 'http://localhost:1', '--timeout', '50'], 1, 'UNREACHABLE', /tried for 50 ms/],
+    [['topic', 'list', '--services', 'none.json'], 1, 'FAILED', /^none\.json: cannot be read as JSON/],
+    [['topic', 'create', 'x', '-p', 'many'], 2, 'USAGE', /argument 'many' is invalid/],
+    [['topic', 'alter', 'x'], 2, 'USAGE', /^nothing to change/],
+    [['topics'], 2, 'USAGE', /^unknown command 'topics'/],
+    [['quorum', 'add', '4', '--url', 'junk'], 2, 'USAGE', /"junk" is no address/],
+  ]
+  for (const [args, expected, code, message] of cases) {
+    const result = await run(...args, '--json')
+    const { error } = JSON.parse(result.err) as { error: { code: string; message: string } }
+    assert.deepEqual([result.code, result.out, error.code], [expected, '', code], args.join(' '))
+    assert.match(error.message, message)
+    assert.equal(result.err.trim().split('\n').length, 1)
+  }
+  const { error } = JSON.parse((await run('broker', 'remove', '1', '--json')).err)
+  assert.deepEqual([error.details.brokerId, error.details.replicas], [1, 6])
+})
+
+test('a leader that was asked for by name and cannot be elected is exit code 1; who leads already is named', async () => {
+  await run('leader', 'elect', 't0-0')
   const { code, out } = await run('leader', 'elect', 't0-0', 'none-7')
   assert.deepEqual([code, /^none-7 +- +topic "none" does not exist$/m.test(out)], [1, true])
+  assert.match(out, /^t0-0 +1 +partition t0-0: its preferred leader, broker 1, leads it already$/m)
   assert.equal((await run('leader', 'elect')).code, 0)
 })
 

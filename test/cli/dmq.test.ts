@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -79,6 +79,50 @@ test('a mistake in the command line is exit code 2, and says where help is', asy
   assert.deepEqual([help.code, /Examples:/.test(help.out)], [0, true])
 })
 
+test('brokers are asked of the controller, whichever node is named: only it hears heartbeats', async () => {
+  const { url: leads } = await cluster.controller()
+  const { url } = cluster.metadata.find(node => node.url !== leads)!
+  const { lastHeartbeatAt } = JSON.parse((await run('broker', 'describe', '101', '--json', '-b', url)).out)
+  assert.equal(typeof lastHeartbeatAt, 'number')
+  const [listed] = JSON.parse((await run('broker', 'list', '--json', '-b', url)).out)
+  assert.equal(typeof listed.lastHeartbeatAt, 'number')
+})
+
+test('without a controller brokers are shown as another node knows them, and that is said', async () => {
+  await using other = await Cluster.start({ metadata: 3, storage: 0 })
+  await other.write('POST', '/brokers', { brokerId: 1, host: 'localhost', port: 9 })
+  const [last, ...others] = other.metadata
+  await until(
+    'it has heard of the broker',
+    async () => (await other.readAt(last!, '/brokers/1')).status === 200,
+  )
+  await Promise.all(others.map(node => node.end('SIGKILL')))
+  await until('no controller', async () => (await other.readAt(last!, '/controller')).status === 503)
+  const args = ['broker', 'list', '-b', last!.url, '--timeout', '300']
+  const { code, out, err } = await run(...args)
+  assert.deepEqual([code, /^ +1 +localhost:9 /m.test(out)], [0, true])
+  assert.match(err, /^dmq: no controller answers: this is what another metadata node knows/)
+  assert.equal(JSON.parse((await run(...args, '--json')).err).note.code, 'NO_CONTROLLER')
+})
+
+test('a voter that is not there is UNREACHABLE, and nothing is known of it in a term in which it was not heard', async () => {
+  await using other = await Cluster.start({ metadata: 3, storage: 0 })
+  const controller = await other.controller()
+  const [gone, stays] = other.metadata.filter(node => node !== controller)
+  await gone!.end('SIGKILL')
+  await other.dmq('quorum', 'transfer', String(stays!.entry.id))
+  // Whoever leads by then: it began after the node was gone.
+  const row = (id: number, rest: string): string => ` +${id} +${rest}\\n`
+  const silent = row(gone!.entry.id, 'UNREACHABLE +- +- +- +\\S+')
+  const there = [stays!, controller].map(({ entry }) =>
+    row(entry.id, '(LEADER|FOLLOWER) +\\d+ +0 +\\d+ +\\S+'),
+  )
+  await until('it is silent, and the others are known', async () => {
+    const text = await other.dmq('quorum')
+    return [silent, ...there].every(expected => new RegExp(`^${expected}`, 'm').test(text))
+  })
+})
+
 test('a write finds the new controller while a failover is under way', async () => {
   const controller = await cluster.controller()
   await controller.end('SIGKILL')
@@ -117,10 +161,21 @@ test('the log of a stopped node is printed as JSON lines; that of a running one 
     .map(line => JSON.parse(line))
   assert.deepEqual(
     lines.map(line => line.commandType ?? 'state'),
-    ['FoundClusterCommand', 'NoOpCommand', 'RegisterBrokerCommand', 'state'],
+    ['FoundClusterCommand', 'NoOpCommand', 'UpdateFeaturesCommand', 'RegisterBrokerCommand', 'state'],
   )
-  assert.equal(lines[2].command.brokerId, 1)
+  assert.equal(lines[3].command.brokerId, 1)
 })
+
+/** The process id of a node that another process runs. */
+function childOf(parent: number, kind: string): number | null {
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n')
+  const row = rows
+    .map(text => /^ *(\d+) +(\d+) (.*)$/.exec(text))
+    .find(found => {
+      return found !== null && Number(found[2]) === parent && found[3]!.includes(` ${kind} --node-id `)
+    })
+  return row == null ? null : Number(row[1])
+}
 
 test('dmq up runs a cluster, keeps its data, names ports in use, and ends with its supervisor', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'dmq-up-'))
@@ -153,10 +208,15 @@ test('dmq up runs a cluster, keeps its data, names ports in use, and ends with i
 
   const url = `http://localhost:${port}`
   const file = join(folder, 'mirror.db')
+  let errors = ''
   const start = async () => {
     const more = ['--metadata-port', String(port), '--mirror', `sqlite:${file}`]
     const child = spawn(process.execPath, [dmq, ...args, ...more], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    errors = ''
+    child.stderr.on('data', chunk => {
+      errors += chunk
     })
     let out = ''
     child.stdout.on('data', chunk => {
@@ -184,6 +244,20 @@ test('dmq up runs a cluster, keeps its data, names ports in use, and ends with i
       database.close()
     }
   })
+  const storage = await until('the storage node', async () => childOf(first.pid!, 'storage'))
+  process.kill(storage, 'SIGKILL')
+  const line = await until(
+    'how it is started again',
+    async () => /^ {2}npx dmq (storage .*)$/m.exec(errors)?.[1],
+  )
+  const again = spawn(process.execPath, [dmq, ...line.split(' ')], { stdio: 'ignore' })
+  await until('it is back', async () => {
+    const health = await ask('GET', `http://localhost:${port + 1}/health/ready`)
+    return health.status === 200
+  })
+  const stopped = once(again, 'exit')
+  again.kill('SIGTERM')
+  await stopped
   const over = once(first, 'exit')
   first.kill('SIGINT')
   assert.deepEqual((await over)[0], 0)

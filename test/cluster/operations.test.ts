@@ -95,7 +95,12 @@ test('a new, empty broker: replicas are moved to it, a move is cancelled, a reba
   await cluster.ready()
   await storage(102).end('SIGKILL')
   await until('102 is OFFLINE', async () => (await brokerAt(cluster, 102)).status === 'OFFLINE')
-  assert.match(await cluster.dmq('reassign', 'start', `orders-0=${a},${b},102`), /^orders-0 +accepted$/m)
+  const started = await cluster.dmq('reassign', 'start', `orders-0=${a},${b},102`)
+  assert.match(started, new RegExp(`^orders-0 +${first!.replicas} +${a},${b},102 +begun$`, 'm'))
+  assert.match(
+    started,
+    /^1 move under way\. dmq reassign list shows .*; dmq reassign cancel orders-0 takes it back\.$/m,
+  )
   assert.match(await cluster.dmq('reassign', 'list'), /^orders-0 .* MANUAL .* broker 102 is OFFLINE/m)
   assert.match(
     await cluster.dmq('topic', 'describe', 'orders'),

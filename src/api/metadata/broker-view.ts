@@ -1,3 +1,4 @@
+import { lateForMs, latenessText } from '../../controller/lateness.ts'
 import type { Broker } from '../../metadata/broker.ts'
 import type { Context } from '../context.ts'
 
@@ -9,11 +10,23 @@ export function brokerView(context: Context, broker: Broker, counts = context.re
   return {
     ...broker,
     resources: context.controller.resourcesOf(broker),
-    status: brokers?.isUnreachable(broker) === true ? 'UNREACHABLE' : broker.status,
+    ...statusView(context, broker),
     health: brokers?.reports.of(broker.brokerId)?.health ?? null,
     lastHeartbeatAt: ageMs === null ? null : Math.round(context.clock.epoch() - ageMs),
     leaders: held?.leaders ?? 0,
     replicas: held?.replicas ?? 0,
+  }
+}
+
+/** That it is late is known to the controller alone, and in no image: its reason and its time are not those of the image either. */
+function statusView({ controller, clock }: Context, broker: Broker) {
+  const { status, statusReason, statusSince } = broker
+  const lateness = controller.reignOrNull?.brokers.lateness(broker) ?? null
+  if (lateness === null) return { status, statusReason, statusSince }
+  return {
+    status: 'UNREACHABLE',
+    statusReason: latenessText(lateness),
+    statusSince: Math.round(clock.epoch() - lateForMs(lateness)),
   }
 }
 

@@ -25,9 +25,9 @@ export function elections(app: FastifyInstance, context: Context): void {
 }
 
 function resultView(image: Image, { topic, partition, rejection }: ElectionResult) {
-  if (rejection !== null) return { topic, partition, error: errorOf(rejection) }
+  const error = rejection === null ? {} : { error: errorOf(rejection) }
   const row = image.topic(topic)?.rows[partition]
-  if (row === undefined) return { topic, partition }
+  if (row === undefined) return { topic, partition, ...error }
   const { leader, leaderEpoch } = image.partition(row)
-  return { topic, partition, leader, leaderEpoch }
+  return { topic, partition, leader, leaderEpoch, ...error }
 }

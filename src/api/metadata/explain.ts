@@ -3,7 +3,6 @@ import { DmqError } from '../../base/errors.ts'
 import { explainBroker } from '../../controller/explain/explain-broker.ts'
 import { explainPartition } from '../../controller/explain/explain-partition.ts'
 import { removalEntry } from '../../controller/explain/past.ts'
-import type { Broker } from '../../metadata/broker.ts'
 import type { TopicPartition } from '../../metadata/image.ts'
 import { ExplainPartitionParams, FindingsSchema } from '../../protocol/rest/history-schemas.ts'
 import { BrokerParams, ReadQuery } from '../../protocol/rest/schemas.ts'
@@ -26,7 +25,8 @@ export function explain(app: FastifyInstance, context: Context): void {
     return {
       version: image.version,
       findings: explainBroker(image, history, broker, {
-        lateness: latenessOf(context, broker),
+        // Heartbeats are heard at the controller alone.
+        lateness: context.controller.reignOrNull?.brokers.lateness(broker) ?? null,
         resourcesOf: context.controller.resourcesOf,
       }),
     }
@@ -66,11 +66,4 @@ function unknownBroker({ replica: { history } }: Context, brokerId: number): Dmq
   const removed = removalEntry(history, brokerId)
   const since = removed === null ? '' : `: it was removed at version ${removed.version}`
   return new DmqError('UNKNOWN_BROKER', `broker ${brokerId} is not registered${since}`)
-}
-
-/** Null at a node that is not the controller: heartbeats are not heard there. */
-function latenessOf({ controller }: Context, broker: Broker) {
-  const brokers = controller.reignOrNull?.brokers
-  if (brokers === undefined) return null
-  return { heardAgeMs: brokers.heardAgeMs(broker.brokerId), isUnreachable: brokers.isUnreachable(broker) }
 }

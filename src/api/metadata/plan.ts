@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
 import { type DecommissionDraft, decommissionDraft } from '../../controller/plan/decommission.ts'
 import { planOf } from '../../controller/plan/plan.ts'
-import { commandsFor, type Planned } from '../../controller/plan/planned.ts'
+import { commandsFor, notesOn, type Planned } from '../../controller/plan/planned.ts'
 import { PlanBody, PlanSchema } from '../../protocol/rest/history-schemas.ts'
 import { WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
@@ -23,10 +23,12 @@ export function plan(app: FastifyInstance, context: Context): void {
     if (body.action === 'decommission') return decommission(context, needed(body, 'brokerId').brokerId)
     const planned = plannedOf({ ...body, action: body.action })
     const { topics } = context.controller.reign
-    const { version, outcome, refused } = await planOf(context, image =>
-      commandsFor(image, planned, topic => topics.commandFor(topic)),
-    )
-    return { action: planned.action, version, ...outcome, refused: refused.map(errorOf) }
+    let notes: string[] = []
+    const { version, outcome, refused } = await planOf(context, image => {
+      notes = notesOn(image, planned)
+      return commandsFor(image, planned, topic => topics.commandFor(topic))
+    })
+    return { action: planned.action, version, ...outcome, refused: refused.map(errorOf), notes }
   })
 }
 
@@ -40,7 +42,7 @@ async function decommission(context: Context, brokerId: number) {
   })
   const { moves, stays, underWay } = draft! as DecommissionDraft
   const details = { moves, stays, underWay }
-  return { action: 'decommission', version, ...outcome, refused: refused.map(errorOf), ...details }
+  return { action: 'decommission', version, ...outcome, refused: refused.map(errorOf), notes: [], ...details }
 }
 
 type OfCommands = PlanBody & { readonly action: Exclude<PlanBody['action'], 'decommission'> }

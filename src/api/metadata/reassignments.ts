@@ -71,7 +71,7 @@ function cancel(app: FastifyInstance, context: Context): void {
     const write = writeOf(request, reply, context)
     const [result] = await context.controller.reign.moves.alter([{ topic, partition, replicas: null }], write)
     const rejection = result!.rejection
-    if (rejection !== null) throw new DmqError(rejection.rejected, rejection.message)
+    if (rejection !== null) throw new DmqError(rejection.rejected, rejection.message, rejection.details)
     return reply.status(204).send()
   })
 }

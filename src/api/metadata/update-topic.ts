@@ -40,7 +40,7 @@ export function configOf(
   const texts = Object.entries(config).map(([key, value]) => [key, value === null ? null : String(value)])
   const update = Object.fromEntries(texts) as Record<string, string | null>
   const checked = checkConfig({}, update, Number.MAX_SAFE_INTEGER)
-  if ('rejected' in checked) throw new DmqError(checked.rejected, checked.message)
+  if ('rejected' in checked) throw new DmqError(checked.rejected, checked.message, checked.details)
   return update
 }
 

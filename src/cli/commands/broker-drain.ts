@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { counted } from '../../base/counted.ts'
 import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
 import { type BrokerView, timeText } from '../views.ts'
@@ -56,8 +57,14 @@ export function brokerDrain(group: Command): void {
     .action(async (id: number, _options: object, command: Command) => {
       await inSession(command, async ({ client, print }) => {
         const path = `${pathOf(id)}/drain`
+        const { mode } = await client.send<Progress>({ method: 'GET', path })
         const progress = await client.send<Progress>({ method: 'DELETE', path })
-        print(progress, () => `broker ${id} is no longer drained`)
+        const was = mode === 'DECOMMISSION' ? 'decommissioned' : 'drained'
+        print(progress, () =>
+          mode === null
+            ? `broker ${id} was not being drained or decommissioned: nothing was changed`
+            : `broker ${id} is no longer ${was}`,
+        )
       })
     })
   clusterOptions(group.command('remove'))
@@ -110,8 +117,8 @@ function progressText({ brokerId, status, mode, since, done, leaders, replicas, 
   const head = sheet([
     ['broker', `${brokerId}, ${status}`],
     [mode === 'DRAIN' ? 'drained' : 'decommissioned', `since ${timeText(since)}${done ? ': done' : ''}`],
-    ['leads', `${leaders.left} of ${leaders.atStart} partitions`],
-    ['holds', `${replicas.left} of ${replicas.atStart} replicas`],
+    ['leads', `${leaders.left} of ${counted(leaders.atStart, 'partition')}`],
+    ['holds', `${replicas.left} of ${counted(replicas.atStart, 'replica')}`],
   ])
   if (left.length === 0)
     return mode === 'DECOMMISSION' ? `${head}\n\nStop it, then: dmq broker remove ${brokerId}` : head

@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { counted } from '../../base/counted.ts'
+import { readAtController } from '../controller-read.ts'
 import { clusterOptions, inSession, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
 import { type BrokerView, isGhost, timeText } from '../views.ts'
@@ -15,11 +17,11 @@ export function broker(program: Command): void {
     .description('list brokers')
     .addHelpText('after', '\nExamples:\n  dmq broker list\n  dmq broker list --json')
     .action(async (_options: object, command: Command) => {
-      await inSession(command, async ({ client, print }) => {
-        const { brokers } = await client.send<{ brokers: BrokerView[] }>({
-          method: 'GET',
-          path: `${BROKERS}?limit=10000`,
-        })
+      await inSession(command, async session => {
+        const { brokers } = await readAtController<{ brokers: BrokerView[] }>(
+          session,
+          `${BROKERS}?limit=10000`,
+        )
         const rows = brokers.map(view => [
           view.brokerId,
           `${view.host}:${view.port}`,
@@ -30,7 +32,7 @@ export function broker(program: Command): void {
           timeText(view.statusSince),
           whyText(view),
         ])
-        print(brokers, () =>
+        session.print(brokers, () =>
           table(['BROKER', 'ADDRESS', 'RACK', 'STATUS', 'LEADERS', 'REPLICAS', 'SINCE', 'WHY'], rows),
         )
       })
@@ -41,9 +43,9 @@ export function broker(program: Command): void {
     .description('show a broker')
     .addHelpText('after', '\nExample:\n  dmq broker describe 101')
     .action(async (id: number, _options: object, command: Command) => {
-      await inSession(command, async ({ client, print }) => {
-        const view = await client.send<BrokerView>({ method: 'GET', path: `${BROKERS}/${id}` })
-        print(view, () => describeText(view))
+      await inSession(command, async session => {
+        const view = await readAtController<BrokerView>(session, `${BROKERS}/${id}`)
+        session.print(view, () => describeText(view))
       })
     })
   brokerDrain(group)
@@ -62,8 +64,8 @@ function whyText(view: BrokerView): string {
 function drainText({ drain, leaders, replicas }: BrokerView): string {
   const { mode, ...atStart } = drain!
   const [left, what, of] =
-    mode === 'DRAIN' ? [leaders, 'leaderships', atStart.leaders] : [replicas, 'replicas', atStart.replicas]
-  return left === 0 ? 'done' : `${left} ${what} left of ${Math.max(left, of)}`
+    mode === 'DRAIN' ? [leaders, 'leadership', atStart.leaders] : [replicas, 'replica', atStart.replicas]
+  return left === 0 ? 'done' : `${counted(left, what)} left of ${Math.max(left, of)}`
 }
 
 function describeText(view: BrokerView): string {
@@ -75,8 +77,8 @@ function describeText(view: BrokerView): string {
     ['since', timeText(view.statusSince)],
     ['epoch', view.brokerEpoch],
     ['registered', timeText(view.registeredAt)],
-    ['last heartbeat', timeText(view.lastHeartbeatAt) ?? 'known at the controller only'],
-    ['leads', `${view.leaders} partitions`],
-    ['holds', `${view.replicas} replicas`],
+    ['last heartbeat', timeText(view.lastHeartbeatAt) ?? 'not known: the controller has heard none'],
+    ['leads', counted(view.leaders, 'partition')],
+    ['holds', counted(view.replicas, 'replica')],
   ])
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { readAtController } from '../controller-read.ts'
 import { clusterOptions, inSession } from '../session.ts'
 import { sheet } from '../table.ts'
 import { type BrokerView, isGhost, type PartitionView, type TopicView } from '../views.ts'
@@ -18,9 +19,9 @@ export function cluster(program: Command): void {
     .description('show the cluster in a few lines')
     .addHelpText('after', '\nExamples:\n  dmq cluster\n  dmq cluster --json')
     .action(async (_options: object, command: Command) => {
-      await inSession(command, async ({ client, print }) => {
-        const view = await client.send<ClusterView>({ method: 'GET', path: '/api/v1/metadata/cluster' })
-        print(view, () => clusterText(view))
+      await inSession(command, async session => {
+        const view = await readAtController<ClusterView>(session, '/api/v1/metadata/cluster')
+        session.print(view, () => clusterText(view))
       })
     })
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
+import { readAtController } from '../controller-read.ts'
 import { partitionName, type TopicPartition } from '../partition-name.ts'
-import { clusterOptions, inSession, wholeNumber } from '../session.ts'
+import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { timeText } from '../views.ts'
 
-type FindingView = {
+export type FindingView = {
   what: string
   since?: number
   version?: number
@@ -23,31 +24,42 @@ export function explain(program: Command): void {
     .description('why a partition has no leader, is short of replicas, or is being moved')
     .addHelpText('after', '\nExample:\n  dmq explain partition orders-3')
     .action(async ({ topic, partition }: TopicPartition, _options: object, command: Command) => {
-      await tell(command, `${EXPLAIN}/partition/${encodeURIComponent(topic)}/${partition}`)
+      await inSession(command, async session => {
+        const path = `${EXPLAIN}/partition/${encodeURIComponent(topic)}/${partition}`
+        show(session, await session.client.send<FindingsView>({ method: 'GET', path }))
+      })
     })
   clusterOptions(group.command('broker'))
     .argument('<id>', 'broker id', wholeNumber)
     .description('why a broker is away, not drained, or not in sync')
     .addHelpText('after', '\nExample:\n  dmq explain broker 102')
     .action(async (id: number, _options: object, command: Command) => {
-      await tell(command, `${EXPLAIN}/broker/${id}`)
+      await inSession(command, async session => {
+        show(session, await readAtController<FindingsView>(session, `${EXPLAIN}/broker/${id}`))
+      })
     })
 }
 
-async function tell(command: Command, path: string): Promise<void> {
-  await inSession(command, async ({ client, print }) => {
-    const view = await client.send<FindingsView>({ method: 'GET', path })
-    print(view, () => view.findings.map(finding => findingText(finding, 0)).join('\n'))
-  })
+function show({ print }: Session, view: FindingsView): void {
+  print(view, () => findingsText(view.findings))
+}
+
+/** What can be done is said once, where it is said first, however many findings lead to it. */
+export function findingsText(findings: readonly FindingView[]): string {
+  const told = new Set<string>()
+  return findings.map(finding => findingText(finding, told, 0)).join('\n')
 }
 
 /** A finding, below it its causes, each further to the right, and at last what can be done. */
-function findingText(finding: FindingView, depth: number): string {
+function findingText(finding: FindingView, told: Set<string>, depth: number): string {
   const margin = '  '.repeat(depth)
   const lead = depth === 0 ? '' : `${margin}because `
-  const causes = finding.because.map(cause => findingText(cause, depth + 1))
-  const remedy = finding.remedy === undefined ? [] : [`${margin}  to do: ${finding.remedy}`]
-  return [`${lead}${finding.what}${sinceText(finding)}`, ...causes, ...remedy].join('\n')
+  const causes = finding.because.map(cause => findingText(cause, told, depth + 1))
+  const { remedy } = finding
+  const isNew = remedy !== undefined && !told.has(remedy)
+  if (isNew) told.add(remedy)
+  const toDo = isNew ? [`${margin}  to do: ${remedy}`] : []
+  return [`${lead}${finding.what}${sinceText(finding)}`, ...causes, ...toDo].join('\n')
 }
 
 function sinceText({ since, version }: FindingView): string {

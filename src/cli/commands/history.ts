@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { counted } from '../../base/counted.ts'
 import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { table } from '../table.ts'
 import { timeText } from '../views.ts'
@@ -83,5 +84,5 @@ function byText({ by, idempotencyKey }: EntryView): string | null {
 /** A single change is in the sentence of the entry already. */
 function partitionLines({ partitions, complete, partitionCount, text }: EntryView): string[] {
   const lines = partitions.map(change => change.text).filter(line => !text.startsWith(line))
-  return complete ? lines : [...lines, `(not all: the entry changed ${partitionCount} partitions)`]
+  return complete ? lines : [...lines, `(not all: the entry changed ${counted(partitionCount, 'partition')})`]
 }

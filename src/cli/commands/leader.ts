@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { partitionNames, type TopicPartition } from '../partition-name.ts'
+import { type ErrorView, inOurWords } from '../remedies.ts'
 import { clusterOptions, inSession } from '../session.ts'
 import { table } from '../table.ts'
 
@@ -8,7 +9,7 @@ type Result = {
   partition: number
   leader?: number | null
   leaderEpoch?: number
-  error?: { code: string; message: string }
+  error?: ErrorView
 }
 
 export function leader(program: Command): void {
@@ -47,7 +48,7 @@ function resultsText(results: readonly Result[]): string {
   const rows = results.map(({ topic, partition, leader = null, error }) => [
     `${topic}-${partition}`,
     leader,
-    error?.message ?? 'leads',
+    error === undefined ? 'leads' : inOurWords(error).message,
   ])
   return table(['PARTITION', 'LEADER', 'RESULT'], rows)
 }

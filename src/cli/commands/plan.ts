@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { counted } from '../../base/counted.ts'
+import { type ErrorView, inOurWords } from '../remedies.ts'
 import { clusterOptions, inSession, wholeNumber } from '../session.ts'
 import { table } from '../table.ts'
 import { moves, type PlannedMove } from './reassign.ts'
@@ -17,7 +19,9 @@ type PlanView = {
   leaderless: Names
   underMinIsr: Names
   brokers: { brokerId: number; before: Load; after: Load }[]
-  refused: { code: string; message: string }[]
+  refused: ErrorView[]
+  /** Left out by an earlier release. */
+  notes?: string[]
   moves?: { count: number; first: MoveView[] }
   stays?: { count: number; first: StayView[] }
   underWay?: number
@@ -126,14 +130,21 @@ async function ask(command: Command, body: object, condition: string): Promise<v
 function planText(view: PlanView, condition: string): string {
   const { changed, newLeaders, version } = view
   if (view.moves !== undefined) return decommissionText(view, condition)
-  const head = `If ${condition} (planned on version ${version}, nothing is done):`
-  if (changed.count === 0 && view.refused.length === 0) return `${head}\n\nno partition would change.`
+  const notes = view.notes ?? []
+  const head = [`If ${condition} (planned on version ${version}, nothing is done):`, ...notes].join('\n\n')
+  if (changed.count === 0 && view.refused.length === 0)
+    return notes.length > 0 ? head : `${head}\n\nno partition would change.`
   return [
     `${head}\n\n${changesText(changed, newLeaders)}`,
     changed.count === 0 ? null : changedTable(changed),
     namesText(view.leaderless, 'would have no leader'),
     namesText(view.underMinIsr, 'would be led, but have too few in sync for writes with acks=all'),
-    view.refused.length === 0 ? null : view.refused.map(each => `${each.code}: ${each.message}`).join('\n'),
+    view.refused.length === 0
+      ? null
+      : view.refused
+          .map(inOurWords)
+          .map(({ code, message }) => `${code}: ${message}`)
+          .join('\n'),
     loadTable(view.brokers),
   ]
     .filter(part => part !== null)
@@ -174,6 +185,8 @@ function rest(count: number, rows: readonly unknown[]): string {
 
 function changesText({ count, first }: PlanView['changed'], newLeaders: number): string {
   if (first[0]?.before === null) return `${counted(count, 'partition')} would be created.`
+  if (count === 1)
+    return `1 partition would change, and ${newLeaders === 1 ? 'get another' : 'keep its'} leader.`
   return `${counted(count, 'partition')} would change, ${newLeaders} of them would get another leader.`
 }
 
@@ -218,8 +231,4 @@ function loadTable(brokers: PlanView['brokers']): string {
     arrow(String(before.replicas), String(after.replicas)),
   ])
   return table(['BROKER', 'LEADERS', 'REPLICAS'], rows)
-}
-
-function counted(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

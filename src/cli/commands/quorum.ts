@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { counted } from '../../base/counted.ts'
 import { authorize, type ClusterKey } from '../../io/cluster-key.ts'
 import { RequestFailed, RestClient, type RestRequest } from '../rest-client.ts'
 import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
@@ -11,7 +12,7 @@ type MemberView = {
   lag: number | null
   lastContactMs: number | null
 }
-type QuorumView = {
+export type QuorumView = {
   nodeId: number
   directoryUuid: string
   role: string
@@ -40,6 +41,8 @@ const POLL_MS = 300
 const ATTEMPTS_MAX = 30
 /** A learner that lacks no more is made a voter; the controller has the last word. */
 const LAG_MAX = 100
+/** Members answer heartbeats, ten times a second unless it is set otherwise: one that has been silent for so long is not there. */
+const SILENT_MS = 3_000
 
 /** `readKey` is handed in: where keys are kept is the server's business. */
 export function quorum(program: Command, readKey: ReadKey): void {
@@ -56,6 +59,7 @@ export function quorum(program: Command, readKey: ReadKey): void {
     .requiredOption(
       '--url <url>',
       'where the new node serves REST; it must run, with an empty data directory',
+      restUrl,
     )
     .option('--learner', 'leave it a learner')
     .action((id: string, { url, learner }: { url: string; learner?: boolean }, command: Command) =>
@@ -64,7 +68,7 @@ export function quorum(program: Command, readKey: ReadKey): void {
   withKey(group.command('replace <old> <new>'))
     .description('put a new metadata node in the place of a voter, in one step')
     .addHelpText('after', '\nExample:\n  dmq quorum replace 3 4 --url http://host4:9094')
-    .requiredOption('--url <url>', 'where the new node serves REST')
+    .requiredOption('--url <url>', 'where the new node serves REST', restUrl)
     .action((old: string, id: string, { url }: { url: string }, command: Command) =>
       withMembers(command, readKey, members =>
         add(members, { id: nodeId(id), url, vote: true, replaces: nodeId(old) }),
@@ -90,6 +94,11 @@ function withKey(command: Command): Command {
     'the cluster key (CLUSTER_KEY_FILE, CLUSTER_KEY)',
     process.env.CLUSTER_KEY_FILE,
   )
+}
+
+function restUrl(text: string): string {
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is no address; http://host4:9094 is expected.`)
 }
 
 function nodeId(text: string): number {
@@ -198,7 +207,8 @@ async function caughtUp({ leaderView }: Members, id: number): Promise<void> {
     // In a short log a node that has nothing yet lacks little as well: it must have answered.
     if (match > 0 && learner.lag !== null && learner.lag <= LAG_MAX) return
     const percent = Math.floor((100 * match) / lastLogIndex)
-    if (percent !== told) progress(`node ${id} has ${percent} % of ${lastLogIndex} entries`)
+    if (percent !== told)
+      progress(`node ${id} has ${percent} % of ${counted(lastLogIndex, 'entry', 'entries')}`)
     told = percent
     await pause()
   }
@@ -232,23 +242,26 @@ function progress(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-function quorumText(view: QuorumView): string {
+/** What a member is, as far as the controller hears of it: a silent one may be anything, or not be there. */
+function stateText({ lastContactMs }: MemberView, role: string): string {
+  if (lastContactMs === null || lastContactMs <= SILENT_MS) return role
+  return role === 'FOLLOWER' ? 'UNREACHABLE' : `${role}, UNREACHABLE`
+}
+
+export function quorumText(view: QuorumView): string {
   const { clusterId, leaderId, term, commitIndex, lastLogIndex, changing, voters, learners } = view
   const head = sheet([
     ['cluster', clusterId],
     ['controller', leaderId],
     ['term', term],
-    ['committed', `${commitIndex} of ${lastLogIndex} entries`],
+    ['committed', `${commitIndex} of ${counted(lastLogIndex, 'entry', 'entries')}`],
     ...(changing ? [['members', 'a change is under way'] as [string, string]] : []),
   ])
-  const row = ({ id, matchIndex, lag, lastContactMs, uuid }: MemberView, role: string) => [
-    id,
-    role,
-    matchIndex,
-    lag,
-    lastContactMs,
-    uuid,
-  ]
+  const row = (member: MemberView, role: string) => {
+    const { id, matchIndex, lag, lastContactMs, uuid } = member
+    const heardMsAgo = matchIndex === null ? null : lastContactMs
+    return [id, stateText(member, role), matchIndex, lag, heardMsAgo, uuid]
+  }
   const rows = [
     ...voters.map(voter => row(voter, voter.id === leaderId ? 'LEADER' : 'FOLLOWER')),
     ...learners.map(learner => row(learner, 'LEARNER')),

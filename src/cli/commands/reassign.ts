@@ -1,8 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { counted } from '../../base/counted.ts'
 import { brokerList, partitionName, type TopicPartition } from '../partition-name.ts'
-import { clusterOptions, inSession } from '../session.ts'
+import { type ErrorView, inOurWords } from '../remedies.ts'
+import { RequestFailed } from '../rest-client.ts'
+import { clusterOptions, inSession, type Session } from '../session.ts'
 import { table } from '../table.ts'
-import { timeText } from '../views.ts'
+import { type PartitionView, timeText } from '../views.ts'
 
 const PATH = '/api/v1/metadata/reassignments'
 
@@ -20,13 +23,13 @@ type Result = {
   topic: string
   partition: number
   outcome?: Outcome
-  error?: { code: string; message: string }
+  error?: ErrorView
 }
 
 const OUTCOMES = {
-  MOVING: 'accepted',
-  DONE: 'done',
-  UNCHANGED: 'nothing to do',
+  MOVING: 'begun',
+  DONE: 'done: nothing had to be copied',
+  UNCHANGED: 'nothing to do: it is so, or moves there, already',
 } as const satisfies Record<Outcome, string>
 
 export function reassign(program: Command): void {
@@ -36,9 +39,11 @@ export function reassign(program: Command): void {
     .description('begin moves: PARTITION=BROKERS, the preferred leader first')
     .addHelpText('after', '\nExample:\n  dmq reassign start orders-3=101,102,104 orders-4=102,104,101')
     .action(async (body: PlannedMove[], _options: object, command: Command) => {
-      await inSession(command, async ({ client, print }) => {
+      await inSession(command, async session => {
+        const { client, print } = session
+        const before = await replicasOf(session, body)
         const answer = await client.send<{ results: Result[] }>({ method: 'POST', path: PATH, body })
-        print(answer, () => resultsText(answer.results))
+        print(answer, () => startedText(body, before, answer.results))
         if (answer.results.some(({ error }) => error !== undefined)) process.exitCode = 1
       })
     })
@@ -78,12 +83,49 @@ function move(text: string): PlannedMove {
   return { ...partitionName(name!), replicas: brokerList(brokers) }
 }
 
-function resultsText(results: readonly Result[]): string {
-  const rows = results.map(({ topic, partition, outcome = 'MOVING', error }) => [
+/** Where partitions are now, by name; null: there is no such partition, which the server will say. */
+async function replicasOf(
+  { client }: Session,
+  moves: readonly PlannedMove[],
+): Promise<(readonly number[] | null)[]> {
+  const found: (readonly number[] | null)[] = []
+  for (const { topic, partition } of moves) {
+    const path = `/api/v1/metadata/topics/${encodeURIComponent(topic)}/partitions/${partition}`
+    const view = await client.send<PartitionView>({ method: 'GET', path }).catch(unknownIsNull)
+    found.push(view?.replicas ?? null)
+  }
+  return found
+}
+
+function unknownIsNull(error: unknown): null {
+  if (error instanceof RequestFailed && error.code.startsWith('UNKNOWN_')) return null
+  throw error
+}
+
+/** What was begun, from where to where, and how to follow it. */
+function startedText(
+  moves: readonly PlannedMove[],
+  before: readonly (readonly number[] | null)[],
+  results: readonly Result[],
+): string {
+  const rows = results.map(({ topic, partition, outcome = 'MOVING', error }, i) => [
     `${topic}-${partition}`,
-    error?.message ?? OUTCOMES[outcome],
+    before[i]?.join() ?? null,
+    moves[i]!.replicas.join(),
+    error === undefined ? OUTCOMES[outcome] : inOurWords(error).message,
   ])
-  return table(['PARTITION', 'RESULT'], rows)
+  const begun = table(['PARTITION', 'FROM', 'TO', 'RESULT'], rows)
+  const moving = results.filter(({ outcome }) => outcome === 'MOVING').map(nameOf)
+  if (moving.length === 0) return begun
+  const [one] = moving
+  return (
+    `${begun}\n\n${counted(moving.length, 'move')} under way. dmq reassign list shows what each still waits for, ` +
+    `and nothing when all are done; dmq reassign cancel ${one} takes ${moving.length === 1 ? 'it' : 'one'} back.`
+  )
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
 }
 
 function movesText(moves: readonly Move[]): string {

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { counted } from '../../base/counted.ts'
 import { clusterOptions, inSession, type Session } from '../session.ts'
 import { table } from '../table.ts'
 import { timeText } from '../views.ts'
@@ -53,7 +54,7 @@ async function tellState({ client, print }: Session, stop: boolean): Promise<voi
 }
 
 function stateText({ state, since, moving, outlivesController }: State): string {
-  const moves = `${moving} partition${moving === 1 ? '' : 's'} being moved`
+  const moves = `${counted(moving, 'partition')} being moved`
   if (state === 'NONE') return 'no rebalance is under way'
   if (state === 'INTERRUPTED')
     return `no rebalance is under way; ${moves} by the last one. dmq rebalance goes on with it`

@@ -1,17 +1,16 @@
+import { counted } from '../../base/counted.ts'
 import type { Broker } from '../../metadata/broker.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { Partition } from '../../metadata/partition-table.ts'
 import { drainProgress } from '../drain-progress.ts'
 import type { History } from '../history/history.ts'
-import { count } from '../history/sentence.ts'
+import { type Lateness, latenessText } from '../lateness.ts'
 import { asRegistered, type ResourcesOf } from '../placement/image-view.ts'
 import { awayFinding } from './away.ts'
 import { caseOf, isEligible, isInSync } from './case.ts'
 import { type Finding, finding } from './finding.ts'
 import { statusEntry } from './past.ts'
 import { whyNotInSync } from './replica.ts'
-
-export type Lateness = { readonly heardAgeMs: number | null; readonly isUnreachable: boolean }
 
 /** What only the controller knows of brokers; left out elsewhere. */
 export type Known = { readonly lateness?: Lateness | null; readonly resourcesOf?: ResourcesOf }
@@ -28,9 +27,9 @@ export function explainBroker(
   const held = heldBy(image, broker.brokerId)
   const findings = [
     ...statusOf(image, history, broker),
-    ...(lateness === null ? [] : lateFindings(broker, lateness)),
+    ...(lateness === null ? [] : [lateFinding(broker, lateness)]),
     ...drainFindings(image, broker, resourcesOf),
-    ...withoutLeader(broker, held),
+    ...withoutLeader(image, broker, held),
     ...notInSync(image, history, broker, held),
     ...preferredElsewhere(image, broker, held),
   ]
@@ -93,10 +92,10 @@ function holdsNothing(image: Image, brokerId: number): boolean {
   return image.rowsWithReplicaOn(brokerId).length === 0
 }
 
-function lateFindings({ brokerId }: Broker, { isUnreachable, heardAgeMs }: Lateness): Finding[] {
-  if (!isUnreachable) return []
-  const what = `broker ${brokerId} is UNREACHABLE: its last heartbeat came ${Math.round(heardAgeMs ?? 0)} ms ago; it is fenced when its session ends`
-  return [finding('BROKER_LATE', what)]
+function lateFinding({ brokerId }: Broker, lateness: Lateness): Finding {
+  return finding('BROKER_LATE', `broker ${brokerId} is UNREACHABLE: ${latenessText(lateness)}`, {
+    remedy: `look why heartbeats of broker ${brokerId} do not arrive: its process, its machine, the network`,
+  })
 }
 
 function drainFindings(image: Image, broker: Broker, resourcesOf: ResourcesOf): Finding[] {
@@ -111,8 +110,8 @@ function drainFindings(image: Image, broker: Broker, resourcesOf: ResourcesOf): 
       finding('DRAINED', `broker ${brokerId} is ${verb}: nothing is left on it that was to go`, { since }),
     ]
   const kept = decommission
-    ? `holds ${count(replicas.left, 'replica')}`
-    : `leads ${count(leaders.left, 'partition')}`
+    ? `holds ${counted(replicas.left, 'replica')}`
+    : `leads ${counted(leaders.left, 'partition')}`
   const all = decommission ? replicas.left : leaders.left
   const ofFirst = all > left.length ? ` of the first ${left.length}` : ''
   const because = [...Map.groupBy(left, ({ why }) => why)].slice(0, NAMED_MAX).map(([why, places]) => {
@@ -130,11 +129,13 @@ function firstOf(names: readonly string[], count: number, ofWhich = ''): string 
   return `${names.join(', ')}${more}`
 }
 
-function withoutLeader({ brokerId }: Broker, { leaderless }: Held): Finding[] {
+/** While it is away, what is to be done stands beside that it is. */
+function withoutLeader(image: Image, { brokerId }: Broker, { leaderless }: Held): Finding[] {
   if (leaderless.count === 0) return []
   const [wait, have] = leaderless.count === 1 ? ['waits', 'has'] : ['wait', 'have']
-  const what = `${count(leaderless.count, 'partition')} of broker ${brokerId} ${wait} for it, and ${have} no leader meanwhile`
-  return [finding('WITHOUT_LEADER', what, { remedy: `start broker ${brokerId}` })]
+  const what = `${counted(leaderless.count, 'partition')} of broker ${brokerId} ${wait} for it, and ${have} no leader meanwhile`
+  const names = leaderless.first.map(({ topicId, id }) => `${image.topicById(topicId)!.name}-${id}`)
+  return [finding('WITHOUT_LEADER', `${what}: ${firstOf(names, leaderless.count)}`)]
 }
 
 /** Of a broker that is away it needs no explanation. */
@@ -149,7 +150,7 @@ function notInSync(image: Image, history: History, { brokerId }: Broker, { outOf
   return [
     finding(
       'NOT_IN_SYNC',
-      `${count(outOfSync.count, 'replica')} on broker ${brokerId} ${isAre(outOfSync)} not in sync`,
+      `${counted(outOfSync.count, 'replica')} on broker ${brokerId} ${isAre(outOfSync)} not in sync`,
       {
         because,
       },
@@ -162,8 +163,9 @@ function preferredElsewhere(image: Image, broker: Broker, { ledByOthers }: Held)
   if (ledByOthers.count === 0 || broker.status !== 'ONLINE') return []
   const names = ledByOthers.first.map(({ topicId, id }) => `${image.topicById(topicId)!.name}-${id}`)
   const that = ledByOthers.count === 1 ? 'that prefers' : 'that prefer'
-  const what = `${count(ledByOthers.count, 'partition')} ${that} broker ${brokerId} ${isAre(ledByOthers)} led by others: ${firstOf(names, ledByOthers.count)}`
-  const remedy = 'they go back by themselves after leader.balance-delay-ms; at once: dmq leader elect'
+  const what = `${counted(ledByOthers.count, 'partition')} ${that} broker ${brokerId} ${isAre(ledByOthers)} led by others: ${firstOf(names, ledByOthers.count)}`
+  const back = ledByOthers.count === 1 ? 'it goes back by itself' : 'they go back by themselves'
+  const remedy = `${back} after leader.balance-delay-ms; at once: dmq leader elect`
   return [finding('BALANCE_DUE', what, { since: statusSince, remedy })]
 }
 
@@ -172,7 +174,12 @@ function healthy(history: History, broker: Broker, { led, replicas }: Held): Fin
   const entry = statusEntry(history, broker)
   return finding(
     'HEALTHY',
-    `broker ${brokerId} is healthy: ${status}, it leads ${count(led, 'partition')} and holds ${count(replicas, 'replica')}, all in sync`,
+    `broker ${brokerId} is healthy: ${status}, it leads ${counted(led, 'partition')} and holds ${counted(replicas, 'replica')}${inSyncText(replicas)}`,
     { since: statusSince, ...(entry === null ? {} : { version: entry.version }) },
   )
+}
+
+function inSyncText(replicas: number): string {
+  if (replicas === 0) return ''
+  return replicas === 1 ? ', in sync' : ', all in sync'
 }

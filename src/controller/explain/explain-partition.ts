@@ -1,8 +1,9 @@
+import { counted } from '../../base/counted.ts'
 import type { Image, TopicPartition } from '../../metadata/image.ts'
 import { bitOf, countOf, minIsrOf } from '../../metadata/replication.ts'
 import { minInsyncReplicas } from '../../metadata/topic-config.ts'
 import type { History } from '../history/history.ts'
-import { count, isrOf, list } from '../history/sentence.ts'
+import { isrOf, list } from '../history/sentence.ts'
 import { whyAway } from './away.ts'
 import { type Case, caseOf, isAdded, isInSync } from './case.ts'
 import { type Finding, finding } from './finding.ts'
@@ -24,7 +25,7 @@ export function explainPartition(image: Image, history: History, place: TopicPar
 
 function healthy({ name, partition: { leader, leaderEpoch, isr } }: Case): Finding {
   const replicas = countOf(isr)
-  const inSync = replicas === 1 ? 'it has one replica' : `all ${count(replicas, 'replica')} are in sync`
+  const inSync = replicas === 1 ? 'it has one replica' : `all ${counted(replicas, 'replica')} are in sync`
   return finding(
     'HEALTHY',
     `${name} is healthy: broker ${leader} leads it in leader epoch ${leaderEpoch}, and ${inSync}`,

@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import type { Change } from '../../metadata/change.ts'
 import type { Command } from '../../metadata/command.ts'
 import type { Image } from '../../metadata/image.ts'
@@ -30,14 +31,14 @@ export function sentence(command: Command, done: Done): string {
     case 'DrainBrokerCommand':
       return `broker ${command.brokerId} ${DRAINS[command.mode ?? 'NONE']}${andPartitions(done)}`
     case 'CreateTopicCommand':
-      return `topic ${command.topicName} created: ${count(command.assignments.length, 'partition')}, ${count(command.assignments[0]!.length, 'replica')} each`
+      return `topic ${command.topicName} created: ${counted(command.assignments.length, 'partition')}, ${counted(command.assignments[0]!.length, 'replica')} each`
     case 'DeleteTopicCommand':
       return `topic ${command.topicName} deleted`
     case 'UpdateTopicConfigCommand':
       return `topic ${command.topicName}: ${configText(command)}${andPartitions(done)}`
     case 'CreatePartitionsCommand': {
       const { topicName, from, assignments } = command
-      return `topic ${topicName}: ${count(assignments.length, 'partition')} added, ${from + assignments.length} in all`
+      return `topic ${topicName}: ${counted(assignments.length, 'partition')} added, ${from + assignments.length} in all`
     }
     case 'UpdateISRCommand':
       return `${oneOrMany(done, 'ISRs')}, said by broker ${command.brokerId}`
@@ -76,13 +77,13 @@ function configText({ config }: Of<'UpdateTopicConfigCommand'>): string {
 }
 
 function andPartitions({ partitionCount }: Done): string {
-  return partitionCount === 0 ? '' : `; ${count(partitionCount, 'partition')} changed`
+  return partitionCount === 0 ? '' : `; ${counted(partitionCount, 'partition')} changed`
 }
 
 function oneOrMany({ partitions, partitionCount }: Done, what: string): string {
   const [only] = partitions
   if (partitionCount === 1 && only !== undefined) return changeText(only)
-  return `${what} of ${count(partitionCount, 'partition')} changed`
+  return `${what} of ${counted(partitionCount, 'partition')} changed`
 }
 
 /** Such as `orders-3: leader 1 -> 2, ISR [1,2] -> [2]`. */
@@ -120,8 +121,4 @@ export function elrOf({ replicas, elr }: Partition): number[] {
 
 export function list(ids: readonly number[]): string {
   return `[${ids.join(',')}]`
-}
-
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

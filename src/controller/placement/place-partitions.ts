@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { DmqError } from '../../base/errors.ts'
 import { dealLists } from './deal-lists.ts'
 import { Quotas } from './quotas.ts'
@@ -95,8 +96,8 @@ function notEnough(
   const others = unavailable.length > 0 ? `; ${unavailableText(brokers)}` : ''
   return new DmqError(
     'NOT_ENOUGH_BROKERS',
-    `replication factor ${replicationFactor} needs ${replicationFactor} brokers that take new replicas, there are ` +
-      `${available.length}${listed}${others}. Start more brokers or ask for fewer replicas.`,
+    `replication factor ${replicationFactor} needs ${counted(replicationFactor, 'broker')} that take new replicas, there ` +
+      `${available.length === 1 ? 'is' : 'are'} ${available.length}${listed}${others}. Start more brokers or ask for fewer replicas.`,
     { replicationFactor, available, unavailable },
   )
 }

@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.ts'
+import { counted } from '../../base/counted.ts'
 import { rackNumbers } from './racks.ts'
 import { type BrokerLoad, type PlacementView, unavailableText } from './view.ts'
 
@@ -44,10 +45,13 @@ export class Replacements {
     return { replicas: replicas.map(id => (id === leaving ? brokerId : id)) }
   }
 
-  /** One replica more: where the fewest others are in the same rack; of these, on the broker that holds least. */
-  add(replicas: readonly number[]): { readonly brokerId: number } | { readonly obstacle: Obstacle } {
+  /** One replica more, of `wanted` in all: where the fewest others are in the same rack; of these, on the broker that holds least. */
+  add(
+    replicas: readonly number[],
+    wanted: number,
+  ): { readonly brokerId: number } | { readonly obstacle: Obstacle } {
     const taker = this.#taker(replicas, replicas, replicas.length)
-    if (taker === null) return this.#nobodyLeft(replicas)
+    if (taker === null) return this.#nobodyLeft(replicas, wanted)
     this.#replicas[taker]! += 1
     return { brokerId: this.#brokers[taker]!.brokerId }
   }
@@ -63,13 +67,15 @@ export class Replacements {
     )
   }
 
-  #nobodyLeft(replicas: readonly number[]): { readonly obstacle: Obstacle } {
-    const unavailable = unavailableText(this.#brokers)
-    const rest = unavailable === '' ? '' : ` (${unavailable})`
+  /** `holders`: all that could be found. */
+  #nobodyLeft(holders: readonly number[], wanted: number): { readonly obstacle: Obstacle } {
+    const able = holders.toSorted((a, b) => a - b)
+    const unavailable = unavailableText(this.#brokers.filter(({ brokerId }) => !holders.includes(brokerId)))
+    const others = unavailable === '' ? '' : `; others may not (${unavailable})`
     return obstacle(
       'TOO_FEW_BROKERS',
-      `${replicas.length + 1} replicas need ${replicas.length + 1} brokers that take new replicas, or hold one already; ` +
-        `there are ${replicas.length}${rest}. Start another broker, or ask for fewer replicas.`,
+      `replication factor ${wanted} needs ${counted(wanted, 'broker')} that take new replicas, or hold one already; there ` +
+        `${able.length === 1 ? 'is' : 'are'} ${able.length} (${able.join(', ')})${others}. Start more brokers, or ask for fewer replicas.`,
     )
   }
 
@@ -112,7 +118,7 @@ export class Replacements {
     const needed = others.length + 1
     return obstacle(
       'TOO_FEW_BROKERS',
-      `its ${needed} replicas need ${needed} brokers; without ${leaving}, all that take new replicas ` +
+      `its ${counted(needed, 'replica')} ${needed === 1 ? 'needs' : 'need'} ${counted(needed, 'broker')}; without ${leaving}, all that take new replicas ` +
         `(${available.join(', ')}) hold one already${rest}. Start another broker, or give the topic fewer replicas.`,
     )
   }

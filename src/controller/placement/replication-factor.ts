@@ -20,7 +20,7 @@ export function withReplicationFactor(
   return partitions.map(partition => {
     const list = shrunk(partition, id => registered.has(id), replicationFactor)
     while (list.length < replicationFactor) {
-      const added = replacements.add(list)
+      const added = replacements.add(list, replicationFactor)
       if ('obstacle' in added) throw new DmqError('NOT_ENOUGH_BROKERS', added.obstacle.text)
       list.push(added.brokerId)
     }

@@ -35,6 +35,22 @@ export function commandsFor(
   }
 }
 
+/** What is so already of what is planned, for people. */
+export function notesOn(image: Image, planned: Planned): string[] {
+  return lostBrokers(image, planned)
+    .flatMap(brokerId => image.broker(brokerId) ?? [])
+    .filter(({ status }) => status === 'OFFLINE')
+    .map(
+      ({ brokerId, statusReason }) =>
+        `broker ${brokerId} is OFFLINE already (${statusReason}): what its loss means has happened, so it would change nothing more`,
+    )
+}
+
+function lostBrokers(image: Image, planned: Planned): number[] {
+  if (planned.action === 'lose-broker') return [planned.brokerId]
+  return planned.action === 'lose-rack' ? brokersOf(image, planned.rack) : []
+}
+
 function loss(image: Image, brokerId: number): Intent {
   const broker = image.broker(brokerId)
   if (broker === undefined) throw new DmqError('UNKNOWN_BROKER', `broker ${brokerId} is not registered`)
@@ -53,6 +69,9 @@ function brokersOf(image: Image, rack: string): number[] {
   const there = brokers.filter(broker => broker.rack === rack).map(({ brokerId }) => brokerId)
   if (there.length > 0) return there
   const racks = [...new Set(brokers.flatMap(broker => broker.rack ?? []))].sort()
-  const known = racks.length === 0 ? 'no broker names its rack' : `there are ${racks.join(', ')}`
-  throw new DmqError('UNKNOWN_BROKER', `no broker is in rack ${JSON.stringify(rack)}: ${known}`, { racks })
+  const known =
+    racks.length === 0
+      ? 'no broker names its rack'
+      : `the racks are ${racks.map(each => JSON.stringify(each)).join(', ')}`
+  throw new DmqError('UNKNOWN_RACK', `no broker is in rack ${JSON.stringify(rack)}: ${known}`, { racks })
 }

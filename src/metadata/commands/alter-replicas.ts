@@ -1,3 +1,4 @@
+import { remedied } from '../../base/errors.ts'
 import type { Change } from '../change.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
@@ -94,11 +95,19 @@ function faultOf(
   return movingFault(moving, change)
 }
 
+/** Message and details of what a move under way does not allow. */
+export function waitOrCancel(fact: string, { topic, partition }: Omit<ReplicasChange, 'replicas'>) {
+  const remedy = `Wait for it, or cancel it with DELETE /api/v1/metadata/reassignments/${topic}/${partition}.`
+  return remedied(fact, remedy, { topic, partition })
+}
+
 function movingFault(moving: Reassignment, change: ReplicasChange): Rejection {
   return reject(
     'REASSIGNMENT_IN_PROGRESS',
-    `partition ${nameOf(change)} is being moved to [${moving.target.join(', ')}] (${moving.cause}). Wait for it, or cancel it with ` +
-      `DELETE /api/v1/metadata/reassignments/${change.topic}/${change.partition}.`,
+    ...waitOrCancel(
+      `partition ${nameOf(change)} is being moved to [${moving.target.join(', ')}] (${moving.cause}).`,
+      change,
+    ),
   )
 }
 

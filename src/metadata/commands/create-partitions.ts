@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import { assignmentFault, newPartition } from './create-topic.ts'
@@ -20,7 +21,7 @@ export function decide(
   const topic = image.topic(topicName)
   if (topic === undefined) return unknownTopic(topicName)
   if (topic.rows.length !== from) {
-    const message = `topic ${topicName} has ${topic.rows.length} partitions, not ${from}: they were changed at the same time. Look again, then repeat.`
+    const message = `topic ${topicName} has ${counted(topic.rows.length, 'partition')}, not ${from}: they were changed at the same time. Look again, then repeat.`
     return reject('INVALID_PARTITIONS', message)
   }
   const fault = assignmentFault(image, assignments, from)
@@ -29,7 +30,7 @@ export function decide(
     const given = assignments[0]!.length
     return reject(
       'INVALID_REPLICA_ASSIGNMENT',
-      `${given} replicas given, topic ${topicName} has ${topic.replicationFactor} of each partition`,
+      `${counted(given, 'replica')} given, topic ${topicName} has ${topic.replicationFactor} of each partition`,
     )
   }
   const partitions = assignments.map((replicas, i) => newPartition(image, topic.id, from + i, replicas, time))

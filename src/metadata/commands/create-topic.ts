@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.ts'
+import { counted } from '../../base/counted.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
@@ -67,7 +68,7 @@ export function assignmentFault(
   if (assignments.length === 0 || assignments.length > PARTITIONS_PER_REQUEST_MAX) {
     return reject(
       'INVALID_PARTITIONS',
-      `${assignments.length} partitions; expected 1 to ${PARTITIONS_PER_REQUEST_MAX} in one request`,
+      `${counted(assignments.length, 'partition')}; expected 1 to ${PARTITIONS_PER_REQUEST_MAX} in one request`,
     )
   }
   const replicationFactor = assignments[0]!.length
@@ -89,13 +90,13 @@ export function replicasFault(
   if (replicas.length < 1 || replicas.length > REPLICATION_FACTOR_MAX)
     return wrong(`expected 1 to ${REPLICATION_FACTOR_MAX} brokers`)
   if (replicas.length !== replicationFactor)
-    return wrong(`expected ${replicationFactor} brokers, as for the partitions before it`)
+    return wrong(`expected ${counted(replicationFactor, 'broker')}, as for the partitions before it`)
   if (new Set(replicas).size !== replicas.length) return wrong('a broker is named twice')
   const unknown = replicas.filter(id => image.broker(id) === undefined)
   if (unknown.length > 0) return wrong(`not registered: ${unknown.join(', ')}`)
   if (replicas.some(image.isActive)) return null
   return reject(
     'NOT_ENOUGH_BROKERS',
-    `partition ${partition}: none of the brokers ${replicas.join(', ')} is ONLINE`,
+    `partition ${partition}: ${replicas.length === 1 ? `broker ${replicas[0]} is not` : `none of the brokers ${replicas.join(', ')} is`} ONLINE`,
   )
 }

@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.ts'
+import { remedied } from '../../base/errors.ts'
 import { type Broker, type BrokerRegistration, registrationOf, withStatus } from '../broker.ts'
 import { canonical } from '../canonical.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
@@ -71,9 +72,17 @@ export function staleEpoch(broker: Broker, given: number) {
   )
 }
 
-export function unknownBroker(brokerId: number) {
-  return reject(
-    'UNKNOWN_BROKER',
-    `broker ${brokerId} is not registered. Register it with POST /api/v1/metadata/brokers.`,
+/** Message and details. */
+export function notRegistered(brokerId: number) {
+  return remedied(
+    `broker ${brokerId} is not registered.`,
+    'Register it with POST /api/v1/metadata/brokers.',
+    {
+      brokerId,
+    },
   )
+}
+
+export function unknownBroker(brokerId: number) {
+  return reject('UNKNOWN_BROKER', ...notRegistered(brokerId))
 }

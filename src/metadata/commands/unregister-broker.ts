@@ -1,3 +1,6 @@
+import { counted } from '../../base/counted.ts'
+import { remedied } from '../../base/errors.ts'
+import type { Broker } from '../broker.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import { brokerRemoved } from './partitions-of-broker.ts'
@@ -18,20 +21,22 @@ export function decide(image: Image, { brokerId, force }: UnregisterBrokerComman
   const broker = image.broker(brokerId)
   if (broker === undefined) return unknownBroker(brokerId)
   const rows = image.rowsWithReplicaOn(brokerId)
-  if (rows.length > 0 && !(force && broker.status === 'OFFLINE')) return holdsReplicas(image, brokerId, rows)
+  if (rows.length > 0 && !(force && broker.status === 'OFFLINE')) return holdsReplicas(image, broker, rows)
   const changed = brokerRemoved(image, brokerId, moment)
   const topics = replicationFactors(image, changed, moment)
   return { changes: [...changed, ...topics, { kind: 'brokerRemoved', brokerId }] }
 }
 
-function holdsReplicas(image: Image, brokerId: number, rows: readonly number[]): Decision {
+function holdsReplicas(image: Image, { brokerId, status }: Broker, rows: readonly number[]): Decision {
   const named = firstByName(image, new Set(rows))
   const more = rows.length > named.length ? ` and ${rows.length - named.length} more` : ''
   return reject(
     'BROKER_HAS_REPLICAS',
-    `broker ${brokerId} holds ${rows.length} replicas (${named.join(', ')}${more}). Delete those topics or move the replicas ` +
-      'first; ?force=true gives them up, and is taken only while the broker is OFFLINE.',
-    { brokerId, replicas: rows.length, partitions: named },
+    ...remedied(
+      `broker ${brokerId} holds ${counted(rows.length, 'replica')} (${named.join(', ')}${more}).`,
+      'Delete those topics or move the replicas first; ?force=true gives them up, and is taken only while the broker is OFFLINE.',
+      { brokerId, status, replicas: rows.length, partitions: named },
+    ),
   )
 }
 

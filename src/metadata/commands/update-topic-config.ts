@@ -1,3 +1,4 @@
+import { counted } from '../../base/counted.ts'
 import type { Change } from '../change.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
@@ -69,7 +70,7 @@ function tooManyInSync(config: Config, replicationFactor: number): Rejection | n
   if (minimum <= replicationFactor) return null
   return reject(
     'INVALID_CONFIG',
-    `min.insync.replicas is ${minimum}, but the topic has only ${replicationFactor} replicas of each partition`,
+    `min.insync.replicas is ${minimum}, but the topic has only ${counted(replicationFactor, 'replica')} of each partition`,
   )
 }
 

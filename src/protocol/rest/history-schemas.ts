@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { closed, Id, Nullable, Text, Time, Version } from './fields.ts'
-import { ReassignmentsBody } from './move-schemas.ts'
+import { PartError, ReassignmentsBody } from './move-schemas.ts'
 import { CreateTopicBody, ReadQuery } from './schemas.ts'
 
 /** The past, what it explains, and what would be. */
@@ -135,7 +135,10 @@ export const PlanSchema = Type.Object({
   leaderless: Names,
   underMinIsr: Names,
   brokers: Type.Array(Type.Object({ brokerId: Id, before: Load, after: Load })),
-  refused: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
+  refused: Type.Array(PartError),
+  notes: Type.Array(Type.String(), {
+    description: 'what is so already, or else should be known of the plan',
+  }),
   moves: Type.Optional(some(Move, { description: 'decommission: where its replicas would go' })),
   stays: Type.Optional(some(Stays, { description: 'decommission: replicas that nobody could take now' })),
   underWay: Type.Optional(

@@ -4,7 +4,14 @@ import { closed, Id, Nullable, Text, Time } from './fields.ts'
 /** Elections, moves of replicas, and brokers that are emptied. What users send is closed. */
 const PartitionName = { topic: Text(249), partition: Id }
 const Replicas = Type.Array(Id, { minItems: 1, maxItems: 30 })
-const PartitionError = Type.Object({ code: Type.String(), message: Type.String() })
+export const PartError = Type.Object(
+  {
+    code: Type.String(),
+    message: Type.String(),
+    details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { description: 'why this part was refused' },
+)
 
 export const ElectionsBody = Type.Object(
   {
@@ -28,7 +35,7 @@ export const ElectionsAnswer = Type.Object({
       leader: Type.Optional(Nullable(Id)),
       leaderEpoch: Type.Optional(Type.Integer()),
       // ELECTION_NOT_NEEDED: nothing had to be done.
-      error: Type.Optional(PartitionError),
+      error: Type.Optional(PartError),
     }),
   ),
 })
@@ -49,7 +56,7 @@ export const ReassignmentsAnswer = Type.Object({
             'MOVING, DONE (nothing had to be copied), or UNCHANGED: its replicas are so, or it is moving there, already',
         }),
       ),
-      error: Type.Optional(PartitionError),
+      error: Type.Optional(PartError),
     }),
   ),
 })

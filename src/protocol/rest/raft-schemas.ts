@@ -100,10 +100,19 @@ const Member = Type.Object({
   uuid: Type.String(),
   host: Type.Optional(Type.String()),
   port: Type.Optional(Type.Integer()),
-  matchIndex: Nullable(Version),
+  matchIndex: Nullable(
+    Type.Integer({
+      description: 'null: it has not told the leader in this term, or another node than the leader answers',
+    }),
+  ),
   nextIndex: Nullable(Version),
   lag: Nullable(Type.Integer()),
-  lastContactMs: Nullable(Type.Integer()),
+  lastContactMs: Nullable(
+    Type.Integer({
+      description:
+        'since it answered the leader; while matchIndex is null it may never have, and this be since the leader leads',
+    }),
+  ),
 })
 export const QuorumSchema = Type.Object({
   nodeId: Id,

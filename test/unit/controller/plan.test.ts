@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DmqError } from '../../../src/base/errors.ts'
 import { type Plan, planOf } from '../../../src/controller/plan/plan.ts'
-import { commandsFor, type Planned } from '../../../src/controller/plan/planned.ts'
+import { commandsFor, notesOn, type Planned } from '../../../src/controller/plan/planned.ts'
 import type { Intent as ControllerIntent } from '../../../src/controller/proposer.ts'
 import type { Replica } from '../../../src/controller/replica.ts'
 import { renderImage, renderTopic } from '../../../src/metadata/render.ts'
@@ -176,10 +176,10 @@ test('a plan is refused with the error that the operation would get', async () =
   ]
   for (const [what, code] of cases)
     await assert.rejects(planned(told, what), (error: DmqError) => error.code === code)
-  await assert.rejects(
-    planned(told, { action: 'lose-rack', rack: 'z' }),
-    /no broker is in rack "z": there are a, b/,
-  )
+  await assert.rejects(planned(told, { action: 'lose-rack', rack: 'z' }), {
+    code: 'UNKNOWN_RACK',
+    message: 'no broker is in rack "z": the racks are "a", "b"',
+  })
   told.lose(1)
   const { outcome } = await planned(told, { action: 'remove-broker', brokerId: 1, force: true })
   assert.equal(outcome.changed.count, 0)
@@ -214,4 +214,18 @@ test('what changes while the outcome is counted is no part of it', async () => {
   }
   assert.deepEqual(await planned(told, { action: 'lose-broker', brokerId: 1 }, clock), expected)
   assert.equal(told.image.topic('orders'), undefined)
+})
+
+test('a loss that has happened is said to have, and changes nothing', async () => {
+  const told = racks().withTopic('orders', [[1, 3]])
+  const lost = { action: 'lose-broker', brokerId: 1 } as const
+  assert.deepEqual(notesOn(told.image, lost), [])
+  told.lose(1)
+  const note =
+    'broker 1 is OFFLINE already (no heartbeat for 6000 ms): what its loss means has happened, so it would change nothing more'
+  assert.deepEqual(notesOn(told.image, lost), [note])
+  assert.deepEqual(notesOn(told.image, { action: 'lose-rack', rack: 'a' }), [note])
+  assert.deepEqual(notesOn(told.image, { action: 'lose-rack', rack: 'b' }), [])
+  assert.deepEqual(notesOn(told.image, { action: 'drain', brokerId: 1 }), [])
+  assert.equal((await planned(told, lost)).outcome.changed.count, 0)
 })

@@ -33,6 +33,17 @@ describe('more replicas', () => {
     await assert.rejects(moves.setReplicationFactor('t', 3, WRITE), isCode('NOT_ENOUGH_BROKERS'))
     assert.deepEqual(movesUnderWay(stage.replica.image), [])
   })
+
+  test('are refused with what was asked for, who may hold them, and who may not', async () => {
+    const { stage, moves } = await staged([1, 2, 3, 4], [[1], [2]])
+    await stage.brokers.drain(3, 'DRAIN', WRITE)
+    await stage.beat(4, { wantFence: true })
+    await assert.rejects(moves.setReplicationFactor('t', 9, WRITE), {
+      message:
+        'replication factor 9 needs 9 brokers that take new replicas, or hold one already; there are 2 (1, 2); ' +
+        'others may not (OFFLINE: 4; DRAINING: 3). Start more brokers, or ask for fewer replicas.',
+    })
+  })
 })
 
 describe('fewer replicas', () => {

@@ -106,8 +106,8 @@ test('no change leaves a majority that does not answer: from the moment it is ap
     leader.elapse(heartbeatIntervalMs)
     leader.receive(2, heartbeatReply(leader))
   }
-  assert.match(why(leader.change({ kind: 'voters', add: [], remove: [1] })), /remain, 3 do not answer/)
-  assert.match(why(leader.change({ kind: 'voters', add: [], remove: [2] })), /remain, 3 do not answer/)
+  assert.match(why(leader.change({ kind: 'voters', add: [], remove: [1] })), /remain, 3 does not answer/)
+  assert.match(why(leader.change({ kind: 'voters', add: [], remove: [2] })), /remain, 3 does not answer/)
   assert.equal(leader.status.role, 'LEADER')
   assert('entry' in leader.change({ kind: 'voters', add: [], remove: [3] }), 'who is gone can be removed')
 })

@@ -18,6 +18,16 @@ describe('a leader', () => {
     assert.deepEqual([standing.leaderHeardAgeMs, standing.behind], [null, null])
   })
 
+  test('knows how far a member is when that has told it in this term, and not before', () => {
+    const leader = leaderOf(3)
+    const known = () => leader.status.voters.map(voter => voter.known)
+    assert.deepEqual(known(), [true, true, false], 'one other has its first entry')
+    leader.receive(3, heartbeatReply(leader))
+    assert.deepEqual(known(), [true, true, false], 'a sign of life says nothing of the log')
+    leader.receive(3, acknowledgement(leader, 1))
+    assert.deepEqual(known(), [true, true, true])
+  })
+
   test('alone in its cluster, answers itself', () => {
     const leader = voter(1, 1, [1])
     leader.elapse(3 * electionTimeoutMs)

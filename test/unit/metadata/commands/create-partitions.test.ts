@@ -60,7 +60,7 @@ describe('is rejected', () => {
 
   test('another number of replicas than the topic has', () => {
     const { message } = machine.refuse(add(2, [[1]]), 'INVALID_REPLICA_ASSIGNMENT')
-    assert.match(message, /1 replicas given, topic t has 2 of each/)
+    assert.match(message, /1 replica given, topic t has 2 of each/)
   })
 
   test('a replica list that is not legal, by the id that the partition would have', () => {

@@ -102,7 +102,7 @@ describe('is rejected', () => {
     ],
     ['a broker twice', [[2, 2]], 'INVALID_REPLICA_ASSIGNMENT', /named twice/],
     ['a broker that is not registered', [[1, 9]], 'INVALID_REPLICA_ASSIGNMENT', /not registered: 9/],
-    ['brokers none of which is ONLINE', [[1], [3]], 'NOT_ENOUGH_BROKERS', /none of the brokers 3 is ONLINE/],
+    ['brokers none of which is ONLINE', [[1], [3]], 'NOT_ENOUGH_BROKERS', /: broker 3 is not ONLINE/],
   ]
   for (const [what, assignments, code, why] of cases)
     test(what, () => assert.match(machine.refuse(newTopic('new', assignments), code).message, why))
