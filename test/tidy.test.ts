@@ -136,3 +136,9 @@ test('docs/options.md lists the options', () => {
   ])
   assert.deepEqual(listed, rows)
 })
+
+test('no test of a room prepares anything for all tests of its process, which are those of the whole room', () => {
+  const hook = /^(before|beforeEach|afterEach)\(/m
+  for (const file of globSync('test/unit/**/*.test.ts', { cwd: root }))
+    assert.doesNotMatch(readFileSync(join(root, file), 'utf8'), hook, file)
+})
