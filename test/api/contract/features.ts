@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assertError, settled, unchanged } from '../contract.ts'
+import { at, cluster, follower, write } from './shared-cluster.ts'
+
+test('features: any node tells levels; raising one is for the controller, and checked', async () => {
+  await settled(cluster.all)
+  const [range] = (await at(follower, 'GET', '/features')).body.features
+  assert.deepEqual(range, {
+    feature: 'metadata.version',
+    supported: { min: 1, max: 3 },
+    finalized: 3,
+  })
+  await unchanged(cluster.all, async () => {
+    const raise = (level: unknown, more: object = {}) =>
+      write('POST', '/features', { features: { 'metadata.version': level }, ...more })
+    assert.equal((await raise(3, { validateOnly: true })).status, 200)
+    for (const level of [2, 4]) assertError(await raise(level), 'FEATURE_UPDATE_FAILED')
+    assertError(await raise('3'), 'INVALID_REQUEST')
+    assertError(await raise(3, { force: true }), 'INVALID_REQUEST')
+    assertError(await write('POST', '/features', { features: { nothing: 1 } }), 'FEATURE_UPDATE_FAILED')
+    assertError(await write('POST', '/features', { features: {} }), 'INVALID_REQUEST')
+    const body = { features: { 'metadata.version': 3 } }
+    assertError(await at(follower, 'POST', '/features', body), 'NOT_CONTROLLER')
+  })
+})
