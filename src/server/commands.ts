@@ -1,13 +1,11 @@
 import { type Command, Option } from 'commander'
 import { nodeDisk } from '../io/node-disk.ts'
 import { keepHeapTight } from './heap-flags.ts'
-import { dumpLog } from './log-dump.ts'
 import { OPTIONS, type OptionSpec, type Options, readOptions } from './options.ts'
 import { die, type Server, stopOnSignals } from './process.ts'
-import { recover, recoveryText } from './recover.ts'
 import { up } from './up.ts'
 
-/** The commands that run nodes, or read what a node left on disk. Servers are loaded only to be run: the CLI starts faster. */
+/** The commands that run nodes, or read what a node left on disk. What they do is loaded only to be done: the CLI starts faster. */
 export function addServerCommands(program: Command): void {
   up(program)
   node(program, 'metadata', 'run one metadata node', async options => {
@@ -27,6 +25,7 @@ export function addServerCommands(program: Command): void {
     .addOption(logStoreOption())
     .addHelpText('after', '\nExample:\n  dmq log dump .dmq/metadata-1')
     .action(async (folder: string, { logStore }: { logStore: string }) => {
+      const { dumpLog } = await import('./log-dump.ts')
       await dumpLog(nodeDisk, { folder, logStore }, line => process.stdout.write(`${JSON.stringify(line)}\n`))
     })
   program
@@ -43,6 +42,7 @@ export function addServerCommands(program: Command): void {
         folder: string,
         { logStore, yes, json }: { logStore: string; yes?: boolean; json?: boolean },
       ) => {
+        const { recover, recoveryText } = await import('./recover.ts')
         const recovery = await recover(nodeDisk, { folder, logStore }, yes !== true)
         const text = json === true ? JSON.stringify(recovery, null, 2) : recoveryText(folder, recovery)
         process.stdout.write(`${text}\n`)

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
+import { createRequire } from 'node:module'
 import { FatalError, lineOf } from '../base/errors.ts'
 import { FEATURES } from '../metadata/features.ts'
+
+const require = createRequire(import.meta.url)
 
 /** One option: where it can come from, what it may be, and what it is for. Everything else is derived from this. */
 export type OptionSpec = {
@@ -290,7 +292,9 @@ function check(
   throw wrong(`one of ${type.oneOf.join(', ')}`)
 }
 
+/** What reads YAML is loaded for a file alone: few starts have one, and it would take each of them 20 ms. */
 function readYaml(file: string): unknown {
+  const { parse } = require('yaml') as typeof import('yaml')
   let value: unknown
   try {
     value = parse(readFileSync(file, 'utf8')) ?? {}
