@@ -37,6 +37,8 @@ function missing({ claim }: Case): string | null {
   const parts = plain(claim.replace(/ ?\([^)]*\)/g, ''))
     .split('...')
     .map(part => part.trim())
+  // Nothing but dots and remarks would be in every title.
+  if (parts.every(part => part === '')) return `a name: "${claim}"`
   return titles.some(title => parts.every(part => title.includes(part))) ? null : claim
 }
 

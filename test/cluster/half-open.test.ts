@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { TcpProxy } from '../../soak/tcp-proxy.ts'
 import { ask, freePorts, NodeProcess, until } from './processes.ts'
 
@@ -48,23 +48,26 @@ async function sample(node: NodeProcess, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text ?? '')?.[1])
 }
 
-for (const [how, way] of [
-  ['both ways', { there: false, back: false }],
-  ['from the storage node', { there: false, back: true }],
-  ['to the storage node', { there: true, back: false }],
-] as const)
-  test(`a network that is cut ${how} without a word ends the session at both ends; it is opened anew`, async t => {
-    const { proxy, metadata, storage } = await linked(t)
-    const opened = await sample(metadata, 'dmq_session_links_opened_total')
-    proxy.silence({ ...way, ends: false })
-    await until('the controller gives the session up', async () => {
-      return (await sample(metadata, 'dmq_session_links_closed_total')) === opened
+/** They wait for timers of the nodes, far longer than they work: at the same time, each with nodes of its own. */
+describe('a network that is cut without a word', { concurrency: true }, () => {
+  for (const [how, way] of [
+    ['both ways', { there: false, back: false }],
+    ['from the storage node', { there: false, back: true }],
+    ['to the storage node', { there: true, back: false }],
+  ] as const)
+    test(`a network that is cut ${how} without a word ends the session at both ends; it is opened anew`, async t => {
+      const { proxy, metadata, storage } = await linked(t)
+      const opened = await sample(metadata, 'dmq_session_links_opened_total')
+      proxy.silence({ ...way, ends: false })
+      await until('the controller gives the session up', async () => {
+        return (await sample(metadata, 'dmq_session_links_closed_total')) === opened
+      })
+      await until('the storage node gives it up', async () => {
+        return /lost the controller at .*(no answer in|timeout)/i.test(storage.output)
+      })
+      const { body } = await ask('GET', `${metadata.url}/api/v1/metadata/brokers/101`)
+      assert.notEqual(body.status, 'OFFLINE', `nothing proves that the process is gone: ${body.statusReason}`)
+      proxy.heal()
+      await until('there is a session again', async () => (await sample(metadata, 'dmq_session_links')) === 1)
     })
-    await until('the storage node gives it up', async () => {
-      return /lost the controller at .*(no answer in|timeout)/i.test(storage.output)
-    })
-    const { body } = await ask('GET', `${metadata.url}/api/v1/metadata/brokers/101`)
-    assert.notEqual(body.status, 'OFFLINE', `nothing proves that the process is gone: ${body.statusReason}`)
-    proxy.heal()
-    await until('there is a session again', async () => (await sample(metadata, 'dmq_session_links')) === 1)
-  })
+})

@@ -13,6 +13,15 @@ async function staged(brokers: number[], assignments: number[][], options = OPTI
   return { stage, moves: new AutomaticMoves(options, stage) }
 }
 
+/** Of the three replicas of a partition, two were on brokers that were removed: brokers 4 and 5 are to take their place. */
+async function withoutTwo(): Promise<Stage> {
+  const { stage } = await staged([1, 2, 3, 4, 5], [[1, 2, 3]])
+  await stage.pass(8_000, 1, 4, 5)
+  for (const brokerId of [2, 3]) await stage.brokers.unregister(brokerId, true, WRITE)
+  await stage.pass(1_000, 1, 4, 5)
+  return stage
+}
+
 /** The leaders take everybody in who was added, as they do when a replica has caught up. */
 async function catchUp(stage: Stage): Promise<void> {
   for (const { topic, partition } of stage.replica.image.reassignments()) {
@@ -119,12 +128,7 @@ test('a move that waits for a replica that is to stay, and dies, is planned anew
 })
 
 test('a move that only the added replica can go on with is not given up, though another taker is lost', async () => {
-  const { stage } = await staged([1, 2, 3, 4, 5], [[1, 2, 3]])
-  await stage.pass(8_000, 1, 4, 5)
-  await stage.brokers.unregister(2, true, WRITE)
-  await stage.brokers.unregister(3, true, WRITE)
-  await stage.pass(1_000, 1, 4, 5)
-  assert.deepEqual(moving(stage), ['0 to 1,4,5 (RECOVERY)'])
+  const stage = await withoutTwo()
   await stage.proposer.propose(stage.isrIs('t', [1, 4]))
   const before = stage.log.length
   await stage.pass(RECOVERY_MS + 8_000, 4)
@@ -173,11 +177,7 @@ describe('a broker that stays away', () => {
   })
 
   test('and another of the same partition are removed: both are replaced at once', async () => {
-    const { stage } = await staged([1, 2, 3, 4, 5], [[1, 2, 3]])
-    await stage.pass(8_000, 1, 4, 5)
-    await stage.brokers.unregister(2, true, WRITE)
-    await stage.brokers.unregister(3, true, WRITE)
-    await stage.pass(1_000, 1, 4, 5)
+    const stage = await withoutTwo()
     assert.deepEqual(moving(stage), ['0 to 1,4,5 (RECOVERY)'])
   })
 
