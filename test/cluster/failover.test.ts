@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Answer, ask, Cluster, type NodeProcess, until } from './processes.ts'
 
 const TOPICS = '/api/v1/metadata/topics'
 
+/** One cluster for all of it: each test leaves it with its six nodes at work. */
+let cluster: Cluster
+
+before(async () => {
+  cluster = await Cluster.start({ metadata: 3, storage: 3 })
+})
+after(() => cluster[Symbol.asyncDispose]())
+
 /** Every metadata node, and every storage node, has the same version with the same state hash. */
-async function agreed(cluster: Cluster): Promise<{ version: number; names: string[] }> {
+async function agreed(): Promise<{ version: number; names: string[] }> {
   return until('all nodes agree on version and state hash', async () => {
     const views = await Promise.all(
       cluster.metadata.map(({ url }) => ask('GET', `${url}/api/v1/metadata/sync`)),
@@ -36,7 +44,7 @@ async function topicNames(url: string): Promise<string[]> {
 }
 
 /** Creates topics one after the other at whichever node answers; notes which were acknowledged and which may exist. */
-async function createTopics(cluster: Cluster, client: number, running: () => boolean) {
+async function createTopics(client: number, running: () => boolean) {
   const acknowledged: string[] = []
   const unknown: string[] = []
   for (let i = 0; running(); i++) {
@@ -54,96 +62,7 @@ async function createTopics(cluster: Cluster, client: number, running: () => boo
   return { acknowledged, unknown }
 }
 
-test('no acknowledged topic is lost while the controller is killed ten times', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 3 })
-  let running = true
-  const clients = [0, 1, 2, 3].map(client => createTopics(cluster, client, () => running))
-  for (let round = 0; round < 10; round++) {
-    const controller = await cluster.controller()
-    await controller.end('SIGKILL')
-    const next = await cluster.controller()
-    assert.notEqual(next, controller)
-    controller.start()
-    await until(
-      'the killed node is back',
-      async () => (await ask('GET', `${controller.url}/health/ready`)).status === 200,
-    )
-  }
-  running = false
-  const results = await Promise.all(clients)
-  const { names } = await agreed(cluster)
-  const acknowledged = results.flatMap(result => result.acknowledged)
-  const unknown = new Set(results.flatMap(result => result.unknown))
-  const present = new Set(names)
-  assert.ok(acknowledged.length > 20, `only ${acknowledged.length} topics were acknowledged`)
-  assert.deepEqual(
-    acknowledged.filter(name => !present.has(name)),
-    [],
-    'acknowledged topics that are gone',
-  )
-  assert.equal(present.size, names.length, 'a topic is there twice')
-  const expected = new Set([...acknowledged, ...unknown])
-  assert.deepEqual(
-    names.filter(name => !expected.has(name)),
-    [],
-    'topics that nobody created',
-  )
-})
-
-test('everything is there after all six processes are killed at once', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 3 })
-  for (let i = 0; i < 20; i++) {
-    const answer = await cluster.write('POST', '/topics', {
-      topicName: `kept-${i}`,
-      numPartitions: 3,
-      replicationFactor: 3,
-    })
-    assert.equal(answer.status, 201)
-  }
-  await Promise.all(cluster.all.map(node => node.end('SIGKILL')))
-  for (const node of cluster.all) node.start()
-  await cluster.ready()
-  const { names } = await agreed(cluster)
-  assert.equal(names.length, 20)
-  await until('every partition has a leader again', async () => {
-    const { body } = await ask('GET', `${cluster.metadata[0]!.url}/api/v1/metadata/cluster`)
-    const partitions = body.topics.flatMap(
-      (topic: { partitions: { leader: number | null }[] }) => topic.partitions,
-    )
-    return partitions.every(({ leader }: { leader: number | null }) => leader !== null)
-  })
-})
-
-test('a metadata node left alone refuses writes, answers reads, and becomes part of the cluster again', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 0 })
-  const created = await cluster.write('POST', '/brokers', { brokerId: 7, host: 'localhost', port: 19_999 })
-  assert.equal(created.status, 201)
-  const [alone, ...others] = cluster.metadata as [NodeProcess, NodeProcess, NodeProcess]
-  await until(
-    'the node has the broker',
-    async () => (await ask('GET', `${alone.url}/api/v1/metadata/brokers/7`)).status === 200,
-  )
-  await Promise.all(others.map(node => node.end('SIGKILL')))
-  const refused = await until('it notices that it is alone', async () => {
-    const answer = await ask('DELETE', `${alone.url}/api/v1/metadata/brokers/7?timeoutMs=500`)
-    return answer.status === 503 ? answer : null
-  })
-  assert.equal(refused.body.error.code, 'NO_CONTROLLER')
-  assert.equal((await ask('GET', `${alone.url}/api/v1/metadata/brokers/7`)).status, 200)
-  assert.equal((await ask('GET', `${alone.url}/health/ready`)).status, 503)
-  for (const node of others) node.start()
-  await cluster.ready()
-  const written = await cluster.write('POST', '/brokers', { brokerId: 8, host: 'localhost', port: 19_998 })
-  assert.equal(written.status, 201)
-  const { version } = written.headers.get('x-metadata-version')
-    ? { version: Number(written.headers.get('x-metadata-version')) }
-    : { version: 0 }
-  const read = await ask('GET', `${alone.url}/api/v1/metadata/brokers/8?minVersion=${version}`)
-  assert.equal(read.status, 200)
-})
-
 test('a controller that was stopped and wakes up commits nothing of its old term', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 1 })
   const old = await cluster.controller()
   old.pause()
   const late = ask('POST', `${old.url}${TOPICS}?timeoutMs=3000`, {
@@ -177,5 +96,89 @@ test('a controller that was stopped and wakes up commits nothing of its old term
     read.body.topics.map((topic: { topicName: string }) => topic.topicName),
     ['fresh'],
   )
-  await agreed(cluster)
+  await agreed()
+})
+test('a metadata node left alone refuses writes, answers reads, and becomes part of the cluster again', async () => {
+  const created = await cluster.write('POST', '/brokers', { brokerId: 7, host: 'localhost', port: 19_999 })
+  assert.equal(created.status, 201)
+  const [alone, ...others] = cluster.metadata as [NodeProcess, NodeProcess, NodeProcess]
+  await until(
+    'the node has the broker',
+    async () => (await ask('GET', `${alone.url}/api/v1/metadata/brokers/7`)).status === 200,
+  )
+  await Promise.all(others.map(node => node.end('SIGKILL')))
+  const refused = await until('it notices that it is alone', async () => {
+    const answer = await ask('DELETE', `${alone.url}/api/v1/metadata/brokers/7?timeoutMs=500`)
+    return answer.status === 503 ? answer : null
+  })
+  assert.equal(refused.body.error.code, 'NO_CONTROLLER')
+  assert.equal((await ask('GET', `${alone.url}/api/v1/metadata/brokers/7`)).status, 200)
+  assert.equal((await ask('GET', `${alone.url}/health/ready`)).status, 503)
+  for (const node of others) node.start()
+  await cluster.ready()
+  const written = await cluster.write('POST', '/brokers', { brokerId: 8, host: 'localhost', port: 19_998 })
+  assert.equal(written.status, 201)
+  const version = Number(written.headers.get('x-metadata-version'))
+  assert.ok(version > 0)
+  const read = await ask('GET', `${alone.url}/api/v1/metadata/brokers/8?minVersion=${version}`)
+  assert.equal(read.status, 200)
+})
+
+test('everything is there after all six processes are killed at once', async () => {
+  for (let i = 0; i < 20; i++) {
+    const answer = await cluster.write('POST', '/topics', {
+      topicName: `kept-${i}`,
+      numPartitions: 3,
+      replicationFactor: 3,
+    })
+    assert.equal(answer.status, 201)
+  }
+  await Promise.all(cluster.all.map(node => node.end('SIGKILL')))
+  for (const node of cluster.all) node.start()
+  await cluster.ready()
+  const { names } = await agreed()
+  assert.equal(names.filter(name => name.startsWith('kept-')).length, 20)
+  await until('every partition has a leader again', async () => {
+    const { body } = await ask('GET', `${cluster.metadata[0]!.url}/api/v1/metadata/cluster`)
+    const partitions = body.topics.flatMap(
+      (topic: { partitions: { leader: number | null }[] }) => topic.partitions,
+    )
+    return partitions.every(({ leader }: { leader: number | null }) => leader !== null)
+  })
+})
+
+test('no acknowledged topic is lost while the controller is killed ten times', async () => {
+  const already = (await agreed()).names
+  let running = true
+  const clients = [0, 1, 2, 3].map(client => createTopics(client, () => running))
+  for (let round = 0; round < 10; round++) {
+    const controller = await cluster.controller()
+    await controller.end('SIGKILL')
+    const next = await cluster.controller()
+    assert.notEqual(next, controller)
+    controller.start()
+    await until(
+      'the killed node is back',
+      async () => (await ask('GET', `${controller.url}/health/ready`)).status === 200,
+    )
+  }
+  running = false
+  const results = await Promise.all(clients)
+  const { names } = await agreed()
+  const acknowledged = results.flatMap(result => result.acknowledged)
+  const unknown = new Set(results.flatMap(result => result.unknown))
+  const present = new Set(names)
+  assert.ok(acknowledged.length > 20, `only ${acknowledged.length} topics were acknowledged`)
+  assert.deepEqual(
+    acknowledged.filter(name => !present.has(name)),
+    [],
+    'acknowledged topics that are gone',
+  )
+  assert.equal(present.size, names.length, 'a topic is there twice')
+  const expected = new Set([...already, ...acknowledged, ...unknown])
+  assert.deepEqual(
+    names.filter(name => !expected.has(name)),
+    [],
+    'topics that nobody created',
+  )
 })

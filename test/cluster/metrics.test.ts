@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { sampleOf, scrape } from '../api/exposition-format.ts'
 import { ask, Cluster, type NodeProcess, until } from './processes.ts'
 
+/** One cluster for all of it: each test leaves it with its six nodes at work. */
+let cluster: Cluster
+
+before(async () => {
+  const args = ['--session-timeout-ms', '1000', '--heartbeat-interval-ms', '200']
+  cluster = await Cluster.start({ metadata: 3, storage: 3, args })
+})
+after(() => cluster[Symbol.asyncDispose]())
+
 test('a storage node that is killed shows as fenced, with what its partitions lack; one that is back does not', async () => {
-  await using cluster = await Cluster.start({
-    metadata: 3,
-    storage: 3,
-    args: ['--session-timeout-ms', '1000', '--heartbeat-interval-ms', '200'],
-  })
   const topic = {
     topicName: 'orders',
     numPartitions: 9,
@@ -61,7 +65,6 @@ test('a storage node that is killed shows as fenced, with what its partitions la
 })
 
 test('an election shows at the node that won it, and one node says that it is the controller', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 0 })
   const old = await cluster.controller()
   const others = cluster.metadata.filter(node => node !== old)
   const wins = async (node: NodeProcess): Promise<number> =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { lossesOf } from './partitions.ts'
 import { ask, Cluster, type NodeProcess, until } from './processes.ts'
 
 const ARGS = ['--pair-timeout-ms', '1500', '--heartbeat-interval-ms', '200', '--session-timeout-ms', '60000']
@@ -64,5 +65,7 @@ test('a pair that is gone is replaced, the load is spread, and the configured on
   await arePaired(cluster)
   await topic(cluster, 'after')
   const same = ({ brokerId, brokerEpoch, status }: Row) => [brokerId, brokerEpoch, status]
-  assert.deepEqual((await registered(cluster)).map(same), before.map(same), 'nobody was fenced for it')
+  assert.deepEqual((await registered(cluster)).map(same), before.map(same))
+  for (const { entry } of cluster.storage)
+    assert.deepEqual(await lossesOf(cluster, entry.id), [], 'nobody was fenced for it')
 })

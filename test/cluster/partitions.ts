@@ -46,3 +46,11 @@ export function isWhole({ leader, replicas, isr }: PartitionState): boolean {
 export async function brokerAt(cluster: Cluster, brokerId: number): Promise<any> {
   return (await ask('GET', `${(await cluster.controller()).url}/api/v1/metadata/brokers/${brokerId}`)).body
 }
+
+/** Each time that a broker became OFFLINE, and why: what it is now says nothing of a short absence. */
+export async function lossesOf(cluster: Cluster, brokerId: number): Promise<string[]> {
+  const { url } = await cluster.controller()
+  const { body } = await ask('GET', `${url}/api/v1/metadata/history?broker=${brokerId}&limit=1000`)
+  const entries: { text: string }[] = body.entries
+  return entries.map(({ text }) => text).filter(text => text.startsWith(`broker ${brokerId} OFFLINE`))
+}

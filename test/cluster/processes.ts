@@ -127,18 +127,22 @@ export async function ask(
   }
 }
 
-/** Asks again until `accept` returns something, as events over HTTP can only be asked for. Fails after `timeoutMs`. */
+const PAUSE_MS = 10
+/** Who waits for long asks less often: each question costs those a core that are to become ready. */
+const PAUSE_MS_MAX = 150
+
+/** Asks again until `attempt` returns something, as events over HTTP can only be asked for. Fails after `timeoutMs`. */
 export async function until<T>(
   what: string,
   attempt: () => Promise<T | null | undefined | false>,
   timeoutMs = 30_000,
 ): Promise<T> {
   const end = performance.now() + timeoutMs
-  for (;;) {
+  for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(1.3 * pauseMs, PAUSE_MS_MAX)) {
     const result = await attempt()
     if (result !== null && result !== undefined && result !== false) return result
     if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms for: ${what}`)
-    await pause(20)
+    await pause(pauseMs)
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { sampleOf, scrape } from '../api/exposition-format.ts'
 import { type Answer, ask, Cluster, type NodeProcess, until } from './processes.ts'
 
@@ -7,6 +7,14 @@ const ELECTION_TIMEOUT_MS = 1_500
 /** Two timeouts, and what a busy machine may take besides. */
 const SOON_MS = 2 * ELECTION_TIMEOUT_MS + 7_000
 const ARGS = ['--election-timeout-ms', String(ELECTION_TIMEOUT_MS)]
+
+/** One cluster for all of it: each test leaves it with its three nodes at work. */
+let cluster: Cluster
+
+before(async () => {
+  cluster = await Cluster.start({ metadata: 3, storage: 0, args: ARGS })
+})
+after(() => cluster[Symbol.asyncDispose]())
 
 const ready = (node: NodeProcess): Promise<Answer> => ask('GET', `${node.url}/health/ready`)
 
@@ -17,7 +25,7 @@ async function isWedged(node: NodeProcess): Promise<boolean> {
 }
 
 /** Stops all but `survivor`: it is soon not ready, stays so, and all are ready when the others wake. */
-async function wedge(cluster: Cluster, survivor: NodeProcess): Promise<void> {
+async function wedge(survivor: NodeProcess): Promise<void> {
   const others = cluster.metadata.filter(node => node !== survivor)
   for (const node of others) node.pause()
   await until('it says that the quorum does not serve', () => isWedged(survivor), SOON_MS)
@@ -36,20 +44,19 @@ async function wedge(cluster: Cluster, survivor: NodeProcess): Promise<void> {
 }
 
 test('when the others are stopped, a controller and a follower that are left say that they are not ready', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 0, args: ARGS })
-  await wedge(cluster, await cluster.controller())
+  await wedge(await cluster.controller())
   const controller = await cluster.controller()
-  await wedge(cluster, cluster.metadata.find(node => node !== controller)!)
+  await wedge(cluster.metadata.find(node => node !== controller)!)
 })
 
 test('a node that starts again is ready only when it has what was committed while it was away', async () => {
-  await using cluster = await Cluster.start({ metadata: 3, storage: 0, args: ARGS })
   const controller = await cluster.controller()
   const away = cluster.metadata.find(node => node !== controller)!
   await away.end('SIGKILL')
   let version = 0
-  for (let brokerId = 0; brokerId < 20; brokerId++) {
+  for (let brokerId = 100; brokerId < 120; brokerId++) {
     const answer = await cluster.write('POST', '/brokers', { brokerId, host: 'localhost', port: 20_000 })
+    assert.equal(answer.status, 201)
     version = Number(answer.headers.get('x-metadata-version'))
   }
   away.start()

@@ -23,6 +23,7 @@ export class Workload {
   readonly troubles: Trouble[] = []
   readonly #work: Promise<void>
   #running = true
+  #givenUp = false
 
   constructor(cluster: Cluster, prefix: string) {
     this.#cluster = cluster
@@ -53,6 +54,7 @@ export class Workload {
   /** Ends it where a test fails before it finishes. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#running = false
+    this.#givenUp = true
     await this.#work.catch(() => {})
   }
 
@@ -87,7 +89,7 @@ export class Workload {
       const answer = await ask(method, `${node.url}/api/v1/metadata${path}`, body, headers)
       if (answer.status !== expected)
         answers.push(`node ${node.entry.id}: ${answer.status} ${answer.body?.error?.code ?? ''}`)
-      if (!MAY_REPEAT.includes(answer.status) || !this.#running) {
+      if (!MAY_REPEAT.includes(answer.status) || this.#givenUp) {
         const tookMs = performance.now() - began
         if (answers.length > 0 || tookMs > LONGEST_MS)
           this.troubles.push({ what: `${method} ${path}`, answers, tookMs })
