@@ -8,7 +8,7 @@ import type { Topic } from './topic.ts'
 
 type Readers = Pick<
   Image,
-  'broker' | 'brokers' | 'depart' | 'isActive' | 'isDraining' | 'partition' | 'partitionsOf'
+  'broker' | 'brokers' | 'countsOf' | 'depart' | 'isActive' | 'isDraining' | 'partition' | 'partitionsOf'
 >
 /** What one command, or a part of it, does to rows. */
 type Layer = ReadonlyMap<number, Partition> | ChangedRows
@@ -68,6 +68,25 @@ export class Overlay {
     return null
   }
 
+  #laidRows(): Set<number> {
+    return new Set(
+      this.#layers.flatMap(layer => [...(layer instanceof ChangedRows ? layer.rows : layer.keys())]),
+    )
+  }
+
+  #countsOf(brokerId: number, partition: (row: number) => Partition): ReturnType<Image['countsOf']> {
+    const counts = { ...this.#below.countsOf(brokerId) }
+    const count = ({ leader, replicas }: Partition, sign: 1 | -1): void => {
+      if (leader === brokerId) counts.leaders += sign
+      if (replicas.includes(brokerId)) counts.replicas += sign
+    }
+    for (const row of this.#laidRows()) {
+      count(this.#below.partition(row), -1)
+      count(partition(row), 1)
+    }
+    return counts
+  }
+
   #isLaid(row: number): boolean {
     return this.#layers.some(layer =>
       layer instanceof ChangedRows ? layer.positionOf(row) >= 0 : layer.has(row),
@@ -80,6 +99,7 @@ export class Overlay {
     return {
       broker,
       partition,
+      countsOf: brokerId => this.#countsOf(brokerId, partition),
       depart: departure => this.#below.depart(departure, row => this.#isLaid(row)),
       brokers: () => this.#below.brokers().map(each => this.#brokers.get(each.brokerId) ?? each),
       isActive: brokerId => {

@@ -49,6 +49,28 @@ test('commands decided over each other come to what they come to when each is ap
   assert(changed > 100, `only ${changed} changes`)
 })
 
+test('brokers hold and lead what they would by then', () => {
+  const machine = lived(7)
+  const { image } = machine
+  const overlay = new Overlay(image)
+  const time = image.time + 1
+  const lost = image.brokers().find(({ brokerId }) => image.countsOf(brokerId).leaders > 0)!
+  const command = { ...machine.status(lost.brokerId, 'OFFLINE'), time } as Command
+  const plan = decide(overlay.image, command, { version: image.version + 1, time }) as Plan
+  overlay.lay(plan.changes)
+  const ids = image.brokers().map(({ brokerId }) => brokerId)
+  const planned = ids.map(id => overlay.image.countsOf(id))
+  assert.notDeepEqual(
+    planned,
+    ids.map(id => image.countsOf(id)),
+  )
+  machine.accept(command)
+  assert.deepEqual(
+    planned,
+    ids.map(id => image.countsOf(id)),
+  )
+})
+
 test('it shows what was laid over the image, and everything else as it is', () => {
   const machine = new Machine().withBrokers(1, 2).withTopic('t', [
     [1, 2],
