@@ -98,12 +98,12 @@ function rowOf(group: string, name: string, times: readonly number[]): string {
 
 /** Measures DMQ, then etcd where it is installed, with every loss that is to be tried more than 0 times. */
 async function measure(name: string, losses: readonly (readonly [Loss, number])[], hosts: Hosts | null) {
-  const groups = [
-    await startDmq(join(folder, name, 'dmq'), [], hosts),
-    ...(values.only === 'dmq' ? [] : [await startEtcd(join(folder, name, 'etcd'), hosts)]),
-  ].filter(group => group !== null)
+  const dmq = await startDmq(join(folder, name, 'dmq'), [], hosts)
+  const groups = [dmq]
   try {
-    await createTopics(groups[0]!, 1)
+    const etcd = values.only === 'dmq' ? null : await startEtcd(join(folder, name, 'etcd'), hosts)
+    if (etcd !== null) groups.push(etcd)
+    await createTopics(dmq, 1)
     for (const [loss, runs] of losses) {
       for (const group of groups) {
         const times: number[] = []

@@ -74,5 +74,5 @@ Examples:
   npm run soak -- --minutes 1 --seed 7 --nodes 5
   npm run soak -- load --minutes 10 --clients 128
   npm run soak -- minority --minutes 1 --kill
-  npm run soak -- rejoin --entries 100000 --json
+  npm run soak -- rejoin --entries 500000 --json
 `

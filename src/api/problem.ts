@@ -1,6 +1,6 @@
 import type { FastifyError } from 'fastify'
 import { DmqError, ERRORS, type ErrorCode } from '../base/errors.ts'
-import { detailsOf } from './validation.ts'
+import { codeOf, detailsOf } from './validation.ts'
 
 export type Problem = {
   readonly code: ErrorCode
@@ -26,7 +26,7 @@ export function problemOf(error: unknown): Problem {
   if (validation !== undefined) {
     const details = detailsOf(validation)
     return {
-      code: 'INVALID_REQUEST',
+      code: codeOf(validation),
       message: String(message),
       ...(details === undefined ? {} : { details }),
     }

@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { FastifySchemaValidationError } from 'fastify'
+import type { ErrorCode } from '../base/errors.ts'
 import { type Maker, onFirstUse } from './warm-up.ts'
 
 /** Our schemas are our own, and a test checks them: the schema of schemas takes longer to compile than all of them. */
@@ -40,6 +41,18 @@ function readText(texts: Texts, name: string, type: unknown): void {
   if (typeof text !== 'string') return
   if (type === 'integer' && /^-?\d{1,16}$/.test(text)) texts[name] = Number(text)
   if (type === 'boolean' && /^(true|false)$/.test(text)) texts[name] = text === 'true'
+}
+
+/** What has a code of its own when it is too small or too large, as in Kafka. */
+const OUT_OF_RANGE: Readonly<Record<string, ErrorCode>> = {
+  numPartitions: 'INVALID_PARTITIONS',
+  replicationFactor: 'INVALID_REPLICATION_FACTOR',
+}
+
+export function codeOf(errors: readonly (ErrorObject | FastifySchemaValidationError)[]): ErrorCode {
+  const { instancePath, keyword } = errors[0]!
+  const isOfRange = keyword === 'minimum' || keyword === 'maximum'
+  return (isOfRange && OUT_OF_RANGE[instancePath.split('/').at(-1)!]) || 'INVALID_REQUEST'
 }
 
 /** Of a value that is not legal: which field has it, as a path with dots, and what was expected. */

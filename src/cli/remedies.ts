@@ -36,8 +36,8 @@ const FLAGS: Readonly<Record<string, string>> = {
 }
 
 /** A value that is not legal, by the name of the option it came from. */
-function illegalValue({ code, details }: ErrorView): string | null {
-  if (code !== 'INVALID_REQUEST' || typeof details?.field !== 'string') return null
+function illegalValue({ details }: ErrorView): string | null {
+  if (typeof details?.field !== 'string') return null
   const [name] = details.field.split('.').slice(-1)
   const flag = FLAGS[name!]
   return flag === undefined ? null : `${flag}: ${details.expected}`
