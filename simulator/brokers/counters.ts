@@ -16,6 +16,7 @@ export const BROKER_COUNTERS = {
   controllerAndBrokerLost: 'must',
   cleanShutdowns: 'must',
   cleanStopsProved: 'must',
+  stoppedTwice: 'must',
   uncleanRestarts: 'must',
   fencedBySession: 'must',
   fencedByLostLink: 'must',

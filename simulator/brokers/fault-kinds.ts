@@ -6,6 +6,7 @@ export const BROKER_FAULT_KINDS = [
   'rackOutage',
   'pause',
   'cleanStop',
+  'stopTwice',
   'lostDisk',
   'cutFromController',
   'cutFromMetadata',

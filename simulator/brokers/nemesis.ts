@@ -82,6 +82,8 @@ export class BrokerNemesis {
           trace.note(machine.id, 'stopped', () => 'cleanly')
           this.#startLater(machine, ms)
         })
+      case 'stopTwice':
+        return this.#stopTwice(machine, ms)
       case 'lostDisk':
         return this.#loseDisk(machine, ms)
       case 'cutFromController':
@@ -117,6 +119,22 @@ export class BrokerNemesis {
     this.#parts.coverage.add('brokerKills')
     this.#parts.world.kill(machine)
     this.#startLater(machine, ms)
+  }
+
+  /** It is started again, and stopped again, while it cannot reach a controller, or cannot hear what one answers. */
+  #stopTwice(machine: BrokerMachine, ms: number): void {
+    const { world, coverage, chance } = this.#parts
+    const { timeline, ids } = world.cluster
+    const answersOnly = ids.map((id): Way => [id, machine.id])
+    world.stop(machine, () => {
+      this.#cut(chance.happens(0.5) ? answersOnly : this.#between([machine.id], ids), ms)
+      this.#startLater(machine, ms * 0.2)
+      timeline.after(ms * (0.2 + 0.6 * chance.fraction()), () => {
+        if (this.#stopped || machine.process === null) return
+        coverage.add('stoppedTwice')
+        world.stop(machine, () => this.#startLater(machine, ms))
+      })
+    })
   }
 
   /** What a broker asks for, and what is decided about it, take so long that they meet. */

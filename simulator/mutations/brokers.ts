@@ -130,6 +130,12 @@ export const BROKERS_BUGS: readonly Mutation[] = [
     5,
   ),
   mutation(
+    'a proof of a clean stop that was taken comes back after a loss of power',
+    'src/server/clean-stop.ts',
+    '    this.#disk.syncFolder(this.#folder)\n',
+    '',
+  ),
+  mutation(
     'a process that may be registered without knowing is taken for another one',
     'src/server/clean-stop.ts',
     '{ ...this.#taken, incarnationId }',

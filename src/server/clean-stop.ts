@@ -17,11 +17,13 @@ export type CleanStopProof = {
  */
 export class CleanStop {
   readonly #disk: Disk
+  readonly #folder: string
   readonly #path: string
   #taken: CleanStopProof | null = null
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk
+    this.#folder = folder
     this.#path = join(folder, 'clean-stop.json')
   }
 
@@ -31,11 +33,15 @@ export class CleanStop {
     if (proof !== null) this.#disk.replaceFile(this.#path, Buffer.from(JSON.stringify(proof)))
   }
 
-  /** What the process before left, if it stopped cleanly. It can be taken once. */
+  /**
+   * What the process before left, if it stopped cleanly. It can be taken once: were it there again after a loss of power, the
+   * next process would go on as this one, which had records that are lost.
+   */
   take(): CleanStopProof | null {
     if (!this.#disk.exists(this.#path)) return null
     const bytes = this.#disk.readFile(this.#path)
     this.#disk.remove(this.#path)
+    this.#disk.syncFolder(this.#folder)
     this.#taken = proofIn(bytes)
     return this.#taken
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CleanStop } from '../../../src/server/clean-stop.ts'
-import { MemoryDisk } from '../log/memory-disk.ts'
+import { MemoryDisk, outages } from '../log/memory-disk.ts'
 
 const PATH = '/data/clean-stop.json'
 
@@ -49,4 +49,19 @@ test('a proof that is damaged is none', () => {
     disk.replaceFile(PATH, Buffer.from(bytes))
     assert.equal(found(disk), null, bytes)
   }
+})
+
+test('one that was taken stays so, wherever the power fails', () => {
+  const disk = emptyDisk()
+  run(disk, 'a', 7)
+  assert.notEqual(found(disk), null)
+  for (const left of outages(disk, 100, Math.random)) assert.equal(found(left), null)
+})
+
+test('one that was left is there, wherever the power fails', () => {
+  const disk = emptyDisk()
+  run(disk, 'a', 7)
+  run(disk, 'b', null)
+  for (const left of outages(disk, 100, Math.random))
+    assert.deepEqual(found(left), { brokerEpoch: 7, incarnationId: 'b' })
 })
