@@ -19,6 +19,8 @@ export class BrokerMachine {
   /** Somebody keeps it down until this time. */
   downUntil = 0
   powered = true
+  /** No process has lost anything: the last one stopped cleanly, and those before it back to one that was registered. */
+  holdsAll = false
 
   constructor(id: number, rack: string, clock: MachineClock, chance: Chance) {
     this.id = id
@@ -38,6 +40,7 @@ export class BrokerMachine {
   loseDisk(): void {
     this.disk = emptyDisk()
     this.logs.clear()
+    this.holdsAll = false
   }
 
   flush(): void {

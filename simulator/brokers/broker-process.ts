@@ -53,7 +53,9 @@ export class BrokerProcess implements Site {
   readonly node: StorageNode
   readonly #parts: BrokerProcessParts
   readonly #cleanStop: CleanStop
-  readonly #incarnationId: string
+  readonly incarnationId: string
+  /** Its machine holds all that the processes before it had. */
+  readonly foundAll: boolean
   readonly #routes: Routes
   listens = false
   isStopping = false
@@ -84,7 +86,9 @@ export class BrokerProcess implements Site {
     this.#cleanStop = new CleanStop(machine.disk, DATA_FOLDER)
     const proof = this.#cleanStop.take()
     const fresh = chance.uuid()
-    this.#incarnationId = proof?.incarnationId ?? fresh
+    this.incarnationId = proof?.incarnationId ?? fresh
+    this.foundAll = machine.holdsAll
+    machine.holdsAll = false
     const nodes = metadataIds.map(nodeId => ({ id: nodeId, url: metadataUrl(nodeId) }))
     const doors = new SessionDoors()
     doors.configure({ onBug })
@@ -94,7 +98,7 @@ export class BrokerProcess implements Site {
         host: hostOf(id),
         port: STORAGE_PORT,
         rack: machine.rack,
-        incarnationId: this.#incarnationId,
+        incarnationId: this.incarnationId,
         previousBrokerEpoch: proof?.brokerEpoch ?? null,
         pairedMetadataServiceId: chance.pick([null, chance.pick(metadataIds)]),
         heartbeatIntervalMs: plan.heartbeatMs,
@@ -151,7 +155,9 @@ export class BrokerProcess implements Site {
         this.listens = false
         this.replicas.stop()
         this.machine.flush()
-        this.#cleanStop.note(this.node.brokerEpoch, this.#incarnationId)
+        const { brokerEpoch } = this.node
+        this.#cleanStop.note(brokerEpoch, this.incarnationId)
+        this.machine.holdsAll = brokerEpoch !== null || this.foundAll
         stopped()
       })
     })

@@ -67,6 +67,7 @@ export class BrokerRun extends Run {
       asked: (from, to, { path }) => {
         if (path.endsWith('/controller')) this.#guarded(() => this.#pace.asked(from, to, this.timeline.now))
       },
+      started: process => this.invariants.trust.started(process),
       copied: (brokerId, version, hash) =>
         this.#guarded(() => this.invariants.copied(brokerId, version, hash)),
       bug: error =>

@@ -18,6 +18,7 @@ export type WorldObserver = {
   readonly controller: ControllerEvents
   /** A metadata node is asked something. */
   asked(from: number, to: number, request: Request): void
+  started(process: BrokerProcess): void
   copied(brokerId: number, version: number, hash: string): void
   /** Something in `src/` answered that it has a bug. */
   bug(error: unknown): void
@@ -110,6 +111,7 @@ export class BrokerWorld {
       onBug,
     })
     machine.process = process
+    this.#observer.started(process)
     process.start()
   }
 

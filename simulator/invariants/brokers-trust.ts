@@ -21,6 +21,9 @@ export class Trust {
   /** The latest leader epoch that began with a leader outside of the trusted. */
   readonly #lossyEpochs = new Map<string, number>()
   readonly #epochs = new Map<number, number>()
+  /** Incarnations whose machine held all that the processes before them had. */
+  readonly #foundAll = new Set<string>()
+  readonly #registeredOnce = new Set<string>()
   readonly #lossy: (what: string) => void
 
   /** `lossy` is called when a leader is elected that nobody knows to hold all records. */
@@ -33,6 +36,11 @@ export class Trust {
     return this.#lossyEpochs.get(key) ?? -1
   }
 
+  /** A process begins; it may be gone on with by the next one. */
+  started({ incarnationId, foundAll }: { readonly incarnationId: string; readonly foundAll: boolean }): void {
+    if (foundAll) this.#foundAll.add(incarnationId)
+  }
+
   /** Before the partitions of the same command. */
   command(command: Command, image: Image): void {
     if (command.type === 'RegisterBrokerCommand') this.#registered(command, image)
@@ -40,14 +48,19 @@ export class Trust {
   }
 
   #registered(
-    { brokerId, previousBrokerEpoch }: Extract<Command, { type: 'RegisterBrokerCommand' }>,
+    { brokerId, incarnationId, previousBrokerEpoch }: Extract<Command, { type: 'RegisterBrokerCommand' }>,
     image: Image,
   ): void {
     const { brokerEpoch } = image.broker(brokerId)!
     const before = this.#epochs.get(brokerId)
     this.#epochs.set(brokerId, brokerEpoch)
     const isAnother = before !== undefined && before !== brokerEpoch
-    if (isAnother && previousBrokerEpoch !== before) this.#distrust(brokerId)
+    const again = this.#registeredOnce.has(incarnationId ?? '')
+    this.#registeredOnce.add(incarnationId ?? '')
+    if (!isAnother || previousBrokerEpoch === before) return
+    if (!again && this.#foundAll.has(incarnationId ?? ''))
+      violated('B8', `broker ${brokerId} counts as one that may have lost records, though it stopped cleanly`)
+    this.#distrust(brokerId)
   }
 
   #distrust(brokerId: number): void {
