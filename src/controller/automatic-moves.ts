@@ -82,7 +82,8 @@ export class AutomaticMoves {
       return { type: 'RebalanceCommand', wanted } as const
     }
     if (this.rebalanceIsKept) await this.#parts.proposer.submit(write, decide)
-    else decide()
+    // Nothing of it is in the log: that a keyed write repeats one that was done cannot be known, and it is taken for that.
+    else if (write.idempotency === undefined) decide()
     // One that began before the level was raised ends as well.
     if (!wanted) this.#rebalancingSince = null
     else if (!this.rebalanceIsKept) this.#rebalancingSince ??= this.#parts.clock.epoch()

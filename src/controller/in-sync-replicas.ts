@@ -7,7 +7,7 @@ import type { Image } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import { bitOf, membersOf } from '../metadata/replication.ts'
 import type { BrokerLifecycle } from './broker-lifecycle.ts'
-import { type ExpandHint, ExpandHints } from './expand-hints.ts'
+import { type ExpandHint, ExpandHints, type SaidHint } from './expand-hints.ts'
 import type { Outcome, Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
@@ -183,7 +183,9 @@ export class InSyncReplicas {
     if (partition.leader === null)
       return refused('LEADER_NOT_AVAILABLE', `partition ${topic}-${partition.id} has no leader to take it in`)
     if (partition.leader !== nodeId || leaderEpoch === undefined || partitionEpoch === undefined) {
-      this.#hints.add(partition.leader, { topic, partition: partition.id, brokerId })
+      const { topicId, id } = partition
+      const brokerEpoch = image.broker(brokerId)?.brokerEpoch ?? 0
+      this.#hints.add(partition.leader, { topic, topicId, partition: id, brokerId, brokerEpoch })
       return { outcome: 'PASSED_TO_LEADER' }
     }
     const registeredAnew = newerThan(image.broker(brokerId), metadataVersion)
@@ -231,9 +233,12 @@ function refused(code: ErrorCode, message: string): IsrReportResult {
   return { outcome: 'REFUSED', code, message }
 }
 
-function isStillOut(image: Image, leader: number, { topic, partition: id, brokerId }: ExpandHint): boolean {
-  const row = image.topic(topic)?.rows[id]
-  if (row === undefined || !image.isActive(brokerId)) return false
+function isStillOut(image: Image, leader: number, hint: SaidHint): boolean {
+  const { topic: name, topicId, partition: id, brokerId, brokerEpoch } = hint
+  const topic = image.topic(name)
+  const row = topic?.rows[id]
+  if (row === undefined || topic?.id !== topicId || !image.isActive(brokerId)) return false
   const partition = image.partition(row)
-  return partition.leader === leader && (partition.isr & bitOf(partition.replicas, brokerId)) === 0
+  const isOut = (partition.isr & bitOf(partition.replicas, brokerId)) === 0
+  return partition.leader === leader && isOut && image.broker(brokerId)!.brokerEpoch === brokerEpoch
 }

@@ -124,6 +124,14 @@ export class Publisher {
     return !subscriber.repair
   }
 
+  /** What a storage node has is of before a recovery. It is told who the controller is until it has seen that, and pulled. */
+  reportedOther(brokerId: number): void {
+    const subscriber = this.#subscribers.get(brokerId)
+    if (subscriber === undefined) return
+    subscriber.version = null
+    this.#send(subscriber)
+  }
+
   stop(): void {
     this.#stopped = true
     this.#unlisten()

@@ -31,7 +31,7 @@ export function features(app: FastifyInstance, context: Context): void {
     const { proposer } = context.controller.reign
     const intent = { type: 'UpdateFeaturesCommand', levels } as const
     const write = writeOf(request, reply, context)
-    if (!proposer.isRepeat(write)) {
+    if (validateOnly === true || !proposer.isRepeat(write)) {
       proposer.check(intent)
       await assertSupported(context, levels)
     }

@@ -40,6 +40,7 @@ async function beat(context: Context, body: HeartbeatBody) {
     return { ...verdict, expandIsr: isrs.hintsFor(brokerId) }
   })
   const { publisher } = controller.reign
+  if (!isOurs) publisher.reportedOther(brokerId)
   const agrees = stateHash === undefined || publisher.reported(brokerId, metadataVersion, stateHash)
   const { version } = context.replica.image
   const behind = metadataVersion < version ? ['PULL_METADATA'] : []

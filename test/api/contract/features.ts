@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertError, settled, unchanged } from '../contract.ts'
-import { at, cluster, follower, write } from './shared-cluster.ts'
+import { at, cluster, controller, follower, write } from './shared-cluster.ts'
 
 test('features: any node tells levels; raising one is for the controller, and checked', async () => {
   await settled(cluster.all)
@@ -23,4 +23,13 @@ test('features: any node tells levels; raising one is for the controller, and ch
     const body = { features: { 'metadata.version': 3 } }
     assertError(await at(follower, 'POST', '/features', body), 'NOT_CONTROLLER')
   })
+})
+
+test('features: what is only to be checked is, whatever was written with that key', async () => {
+  const headers = { 'idempotency-key': 'features' }
+  const ask = (level: number, more: object = {}) =>
+    at(controller, 'POST', '/features', { features: { 'metadata.version': level }, ...more }, headers)
+  assert.equal((await ask(3)).status, 200)
+  assertError(await ask(4, { validateOnly: true }), 'FEATURE_UPDATE_FAILED')
+  assertError(await ask(4), 'IDEMPOTENCY_KEY_REUSED')
 })

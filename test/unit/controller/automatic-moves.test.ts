@@ -252,6 +252,18 @@ describe('a rebalance and the next controller', () => {
     assert.deepEqual(await held(stage), [7, 1])
   })
 
+  test('is stopped once by a keyed write, which may be repeated, at every level', async () => {
+    for (const level of [1, 2]) {
+      const { next } = await changed(level)
+      await next.rebalance(WRITE)
+      const keyed = { ...WRITE, idempotency: { key: 'one', request: 'DELETE /rebalance' } }
+      await next.stopRebalance(keyed)
+      assert.equal(next.isRebalancing, false)
+      await next.stopRebalance(keyed)
+      await assert.rejects(next.stopRebalance(WRITE), { code: 'NO_REASSIGNMENT_IN_PROGRESS' })
+    }
+  })
+
   test('one that began before the level was raised ends all the same', async () => {
     const { stage, next } = await changed(1)
     await next.rebalance(WRITE)

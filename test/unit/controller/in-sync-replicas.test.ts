@@ -90,6 +90,28 @@ describe('a replica that caught up', () => {
     assert.deepEqual(isrs.hintsFor(1), [])
   })
 
+  test('a hint says nothing of another process of the broker', async () => {
+    const { stage, isrs, report } = await staged()
+    await report(3, RECOVERED)
+    await stage.beat(3, { wantFence: true })
+    await stage.register(3, 'another process')
+    await stage.beat(3)
+    assert.deepEqual([stage.status(3), isrs.hintsFor(1)], ['ONLINE', []])
+  })
+
+  test('a hint says nothing of another topic that has the name now', async () => {
+    const { stage, isrs, report } = await staged()
+    await report(3, RECOVERED)
+    await stage.proposer.propose({ type: 'DeleteTopicCommand', topicName: 't' })
+    await stage.beat(3, { wantFence: true })
+    const assignments = [[1, 2, 3]]
+    const again = { topicName: 't', topicId: 'of another', assignments, config: {} }
+    await stage.proposer.propose({ type: 'CreateTopicCommand', ...again })
+    await stage.beat(3)
+    assert.deepEqual([stage.partition('t').isr, stage.partition('t').leader], [[1, 2], 1])
+    assert.deepEqual(isrs.hintsFor(1), [])
+  })
+
   test('comes back at half the lag that put it out: it shall not flap', async () => {
     const { stage, report, epochs } = await staged()
     const [held] = await report(1, { ...RECOVERED, ...epochs(), lagThreshold: 100, currentLag: 51 })

@@ -265,6 +265,19 @@ test('a node that had a version of before a recovery is brought what is new once
   assert.equal(push.copy.image.version, version + 1)
 })
 
+test('a node that stays at what it had before a recovery is told of the controller again, and not taken to know', async () => {
+  const push = new Push().withBroker()
+  await push.publish()
+  assert.deepEqual([push.types, push.publisher.versionOf(7)], [['CONTROLLER_CHANGED'], 2])
+  push.publisher.reportedOther(7)
+  assert.equal(push.publisher.versionOf(7), 0)
+  await settle()
+  assert.deepEqual(push.types, ['CONTROLLER_CHANGED', 'CONTROLLER_CHANGED'])
+  push.publisher.reportedOther(8)
+  await settle()
+  assert.equal(push.received.length, 2, 'nobody knows broker 8')
+})
+
 test('a plain client is shown the rows; what it says of hashes changes nothing', async () => {
   const push = new Push().withBroker(null)
   await push.publish()
