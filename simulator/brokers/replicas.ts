@@ -189,6 +189,8 @@ export class Replicas implements Pick<IsrReporter, 'report' | 'expand'> {
     const now = clock.monotonic()
     if (now - this.#alteredAt < ALTER_PAUSE_MS) return
     const proposed = [...this.#replicas.values()].flatMap(replica => {
+      // It may not have been dropped yet: what went while this process did not serve goes with its next look.
+      if (image.topicById(replica.partition.topicId) === undefined) return []
       const proposal = replica.isrToPropose(image, epoch, lagMs, now)
       return proposal === null ? [] : [{ replica, proposal }]
     })

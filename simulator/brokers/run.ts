@@ -15,6 +15,7 @@ import { drawPlan, type Plan } from '../plan.ts'
 import { Run, type RunOptions, type RunResult, resultOf } from '../run.ts'
 import type { Witness, WitnessParts } from '../witness.ts'
 import type { BrokerCounter } from './coverage.ts'
+import { InSyncLogs } from './in-sync-logs.ts'
 import { BrokerLiveness } from './liveness.ts'
 import { BrokerNemesis } from './nemesis.ts'
 import { Operator } from './operator.ts'
@@ -42,6 +43,7 @@ export class BrokerRun extends Run {
   readonly brokerPlan: BrokerPlan
   readonly invariants: BrokerInvariants
   readonly recordInvariants: RecordInvariants
+  readonly #inSyncLogs: InSyncLogs
   readonly world: BrokerWorld
   readonly records: BrokerWorkload
   readonly operator: Operator
@@ -76,6 +78,7 @@ export class BrokerRun extends Run {
         ),
     })
     const { world } = this
+    this.#inSyncLogs = new InSyncLogs(world, this.invariants, this.recordInvariants)
     this.records = new BrokerWorkload({
       world,
       chance: chance.fork(),
@@ -171,6 +174,7 @@ export class BrokerRun extends Run {
       this.trace.note(0, 'becomes', () => show(image, now))
       if (before !== null) count(pathsOf(command, before, now))
     }
+    if (command.type === 'UpdateISRCommand') this.#inSyncLogs.changed(partitions)
     for (const { before, now } of brokers) {
       this.trace.note(
         0,
@@ -226,9 +230,8 @@ export class BrokerRun extends Run {
       },
       commits: (replica: PartitionReplica) =>
         this.#guarded(() => {
-          const { key, brokerId, epoch, log } = replica
           said(replica, 'commits')
-          this.recordInvariants.commits(key, brokerId, epoch, log)
+          this.#inSyncLogs.commits(replica)
         }),
       truncated: (records: number) => {
         if (records > 0) this.coverage.add('logsTruncated')

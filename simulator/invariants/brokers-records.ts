@@ -68,8 +68,27 @@ export class RecordInvariants {
     this.#lost()
   }
 
-  /** The leader has moved its high watermark. */
-  commits(key: string, brokerId: number, epoch: number, log: PartitionLog): void {
+  /** A broker comes into the ISR of a leader. */
+  enters(key: string, brokerId: number, epoch: number, log: PartitionLog): void {
+    if (epoch < this.#trust.lossyEpoch(key)) return
+    const wrong = this.#of(key).findIndex(
+      ({ record, by }, offset) => by <= epoch && !same(record, log.records[offset]),
+    )
+    if (wrong >= 0)
+      violated(
+        'B1',
+        `broker ${brokerId} comes into the ISR of ${key} without record ${wrong}, which was committed`,
+      )
+  }
+
+  /** The leader has moved its high watermark; `inSync`: others of its ISR. */
+  commits(
+    key: string,
+    brokerId: number,
+    epoch: number,
+    log: PartitionLog,
+    inSync: readonly (readonly [brokerId: number, log: PartitionLog])[],
+  ): void {
     // Whoever was given up by an unclean election may go on for a while; nobody counts on it.
     if (epoch < this.#trust.lossyEpoch(key)) return
     const committed = this.#of(key)
@@ -83,6 +102,12 @@ export class RecordInvariants {
           `broker ${brokerId} commits ${show(record)} as record ${offset} of ${key} in epoch ${epoch}, there is ${show(known)}`,
         )
       this.#heldByLater(key, brokerId, epoch, offset, record)
+      for (const [other, its] of inSync)
+        if (!same(record, its.records[offset]))
+          violated(
+            'B1',
+            `broker ${brokerId} commits record ${offset} of ${key} in epoch ${epoch}, which ${other} of its ISR lacks`,
+          )
       if (known === undefined) committed.push({ record, by: epoch })
     }
     acting.checked = log.highWatermark

@@ -50,6 +50,16 @@ export class BrokerInvariants {
     return this.#version
   }
 
+  /** As the newest version has it. */
+  partitionOf(key: string): Partition | undefined {
+    return this.#partitions.get(key)
+  }
+
+  /** Of the newest version; null: it is not registered. */
+  brokerEpochOf(brokerId: number): number | null {
+    return this.#brokers.get(brokerId)?.brokerEpoch ?? null
+  }
+
   watch(process: MetadataProcess): void {
     process.node!.replica.onChange((command, changes) => this.#applied(process, command, changes))
   }
