@@ -69,6 +69,12 @@ export class AutomaticMoves {
     await this.#wantRebalance(false, write)
   }
 
+  /** The load is even, or being evened out: a keyed request for that is done with it. */
+  async noteNothingToDo(write: Write): Promise<void> {
+    const command = { type: 'RebalanceCommand', wanted: this.isRebalancing } as const
+    if (this.rebalanceIsKept) await this.#parts.proposer.submit(write, () => command)
+  }
+
   async #wantRebalance(wanted: boolean, write: Write): Promise<void> {
     const decide = () => {
       if (!wanted && !this.isRebalancing)

@@ -13,7 +13,9 @@ type Ranges = ReadonlyMap<string, FeatureRange>
  * nodes that replay (those that are OFFLINE as well: they come back). Throws FEATURE_UPDATE_FAILED, naming who does not.
  */
 export async function assertSupported(context: Context, levels: FeatureLevels): Promise<void> {
-  const found = await Promise.all(othersOf(context).map(asked => whyNot(context, asked, levels)))
+  if (Object.keys(levels).length === 0) return
+  const asked = othersOf(context)
+  const found = await Promise.all(asked.map(each => whyNot(context, each, levels)))
   const against = found.filter(why => why !== null)
   if (against.length === 0) return
   const wanted = Object.entries(levels)
@@ -23,7 +25,7 @@ export async function assertSupported(context: Context, levels: FeatureLevels): 
     'FEATURE_UPDATE_FAILED',
     `${wanted} cannot be in force: ${against.slice(0, 10).join('; ')}. Every node must run a release that supports it; ` +
       'upgrade and start them, or remove them from the cluster',
-    { nodes: against.length },
+    { nodes: asked.filter((_, i) => found[i] !== null).map(({ name }) => name) },
   )
 }
 

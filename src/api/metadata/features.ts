@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { FEATURES } from '../../metadata/features.ts'
+import { FEATURES, type FeatureLevels } from '../../metadata/features.ts'
 import { FeaturesSchema, UpdateFeaturesBody } from '../../protocol/rest/feature-schemas.ts'
 import { ReadQuery, WriteQuery } from '../../protocol/rest/schemas.ts'
 import { awaitFreshness, type Context } from '../context.ts'
@@ -33,11 +33,17 @@ export function features(app: FastifyInstance, context: Context): void {
     const write = writeOf(request, reply, context)
     if (validateOnly === true || !proposer.isRepeat(write)) {
       proposer.check(intent)
-      await assertSupported(context, levels)
+      // What is in force every node does already.
+      await assertSupported(context, raisedOf(context, levels))
     }
     if (validateOnly !== true) await proposer.submit(write, () => intent)
     return view(context)
   })
+}
+
+function raisedOf({ replica: { image } }: Context, levels: FeatureLevels): FeatureLevels {
+  const { features } = image.cluster
+  return Object.fromEntries(Object.entries(levels).filter(([name, level]) => level > features[name]!))
 }
 
 function view({ replica: { image } }: Context) {

@@ -20,8 +20,11 @@ export function rebalance(app: FastifyInstance, context: Context): void {
     const write = writeOf(request, reply, context)
     const repeats = proposer.isRepeat(write)
     const plan = await automaticMoves.planRebalance(MOVES_MAX)
-    const started = request.body.dryRun !== true && (repeats || plan.moves.length > 0)
-    if (started) await automaticMoves.rebalance(write)
+    if (request.body.dryRun === true) return { started: false, ...plan }
+    if (repeats || plan.moves.length > 0) await automaticMoves.rebalance(write)
+    // A repeat is not to start what was not started: that, too, is kept under the key.
+    else if (write.idempotency !== undefined) await automaticMoves.noteNothingToDo(write)
+    const started = automaticMoves.isRebalancing && (repeats || plan.moves.length > 0)
     return { started, ...plan }
   })
   state(app, context)
