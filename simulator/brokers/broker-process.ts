@@ -88,6 +88,13 @@ export class BrokerProcess implements Site {
     const fresh = chance.uuid()
     this.incarnationId = proof?.incarnationId ?? fresh
     this.foundAll = machine.holdsAll
+    if ((proof !== null) !== machine.holdsAll)
+      onBug(
+        new Violation(
+          'B8',
+          `broker ${id} finds ${proof === null ? 'no' : 'a'} proof of a clean stop after ${machine.holdsAll ? 'one' : 'none'}`,
+        ),
+      )
     machine.holdsAll = false
     const nodes = metadataIds.map(nodeId => ({ id: nodeId, url: metadataUrl(nodeId) }))
     const doors = new SessionDoors()

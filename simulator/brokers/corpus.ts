@@ -5,16 +5,28 @@ export type KeptBrokerSeed = KeptSeed & { readonly brokers: number }
 
 export const BROKER_CORPUS: readonly KeptBrokerSeed[] = [
   {
-    seed: 2034,
+    seed: 3,
     nodes: null,
     brokers: 5,
-    why: 'a storage node that is stopped before it could register; an unready controller',
+    why: 'a storage node that is stopped before it could register; a replica that parts from its leader',
   },
+  { seed: 8, nodes: null, brokers: 4, why: 'an ISR is proposed, and its fate is not known' },
   {
-    seed: 601_212,
+    seed: 11,
     nodes: null,
-    brokers: 4,
+    brokers: 5,
     why: 'a registration that counts after its process has stopped, which never heard of it',
   },
-  { seed: 2067, nodes: null, brokers: 5, why: 'two clean stops while no controller is at work' },
+  {
+    seed: 14,
+    nodes: null,
+    brokers: 4,
+    why: 'a move is cancelled when those that were there before are lost',
+  },
+  {
+    seed: 20,
+    nodes: null,
+    brokers: 4,
+    why: 'the proof of a clean stop comes back after a loss of power; a process is taken for the one before it',
+  },
 ]

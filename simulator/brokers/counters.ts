@@ -29,6 +29,8 @@ export const BROKER_COUNTERS = {
   electedPreferred: 'must',
   partitionsWithoutLeader: 'must',
   proposersStranded: 'must',
+  proposalsOvertaken: 'must',
+  movesStruck: 'must',
   isrShrinks: 'must',
   isrExpansions: 'must',
   elrJoined: 'must',

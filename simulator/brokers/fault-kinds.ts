@@ -15,6 +15,8 @@ export const BROKER_FAULT_KINDS = [
   'slow',
   'controllerToo',
   'strandProposer',
+  'overtakeProposal',
+  'strikeMove',
 ] as const
 
 export type BrokerFaultKind = (typeof BROKER_FAULT_KINDS)[number]

@@ -1,9 +1,11 @@
+import { originalReplicas } from '../../src/metadata/reassignment.ts'
 import type { Chance } from '../chance.ts'
 import { Cuts, type Way } from '../nemesis/cuts.ts'
 import type { Trace } from '../trace.ts'
 import type { BrokerMachine } from './broker-machine.ts'
 import type { BrokerCoverage } from './coverage.ts'
 import type { BrokerFaultKind } from './fault-kinds.ts'
+import type { Operator } from './operator.ts'
 import type { BrokerWorld } from './world.ts'
 
 export type BrokerNemesisParts = {
@@ -13,6 +15,8 @@ export type BrokerNemesisParts = {
   readonly trace: Trace
   /** All replicas are in sync, and all brokers there. */
   readonly allInSync: () => boolean
+  /** An operator does so. */
+  readonly moves: Pick<Operator, 'beginMove' | 'cancelMove'>
   /** The controller of the moment dies too. */
   readonly strikeController: (ms: number) => void
 }
@@ -26,10 +30,12 @@ const LOSING: readonly BrokerFaultKind[] = [
   'lostDisk',
   'controllerToo',
 ]
+/** Their moment comes later, when others may have lost something already. */
+const LOSING_LATER: readonly BrokerFaultKind[] = ['overtakeProposal', 'strikeMove']
 
 const FLICKER_MS_MAX = 80
-const PROPOSAL_WAIT_MS = 1_000
-const PROPOSAL_LOOK_MS = 2
+const MOMENT_WAIT_MS = 2_000
+const MOMENT_LOOK_MS = 2
 
 /** Breaks storage nodes and their cables, and mends them a while later. */
 export class BrokerNemesis {
@@ -61,6 +67,7 @@ export class BrokerNemesis {
   #strike(kind: BrokerFaultKind, machine: BrokerMachine, ms: number): void {
     const { world, coverage, trace, chance } = this.#parts
     if (LOSING.includes(kind) && world.plan.careful && !this.#parts.allInSync()) return
+    if (LOSING_LATER.includes(kind) && world.plan.careful) return
     trace.note(machine.id, 'strike', () => `${kind} for ${ms.toFixed(0)} ms`)
     switch (kind) {
       case 'kill':
@@ -105,6 +112,10 @@ export class BrokerNemesis {
         return
       case 'strandProposer':
         return this.#strandProposer(machine, ms)
+      case 'overtakeProposal':
+        return this.#overtakeProposal(machine, ms)
+      case 'strikeMove':
+        return this.#strikeMove(ms)
     }
   }
 
@@ -224,19 +235,66 @@ export class BrokerNemesis {
   #strandProposer(machine: BrokerMachine, ms: number): void {
     const { world, coverage, chance } = this.#parts
     const { timeline } = world.cluster
-    const patience = timeline.now + PROPOSAL_WAIT_MS
     this.#delayCommits()
-    const look = (): void => {
-      if (this.#stopped || timeline.now > patience) return
-      if (!proposes(machine)) return void timeline.after(PROPOSAL_LOOK_MS, look)
+    this.#whenProposing(machine, () => {
       coverage.add('proposersStranded')
       this.#cut(
         world.cluster.ids.map((id): Way => [id, machine.id]),
         ms,
       )
       if (chance.happens(0.5) && !world.plan.careful) timeline.after(ms, () => this.#kill(machine, ms))
+    })
+  }
+
+  /** What a leader proposes is slow, and a member of it loses power, starts and registers in less time. */
+  #overtakeProposal(machine: BrokerMachine, ms: number): void {
+    const { world, coverage, chance } = this.#parts
+    this.#slow(machine, ms)
+    this.#whenProposing(machine, members => {
+      const others = world.machines.filter(({ id }) => id !== machine.id && members.includes(id))
+      if (others.length === 0) return
+      coverage.add('proposalsOvertaken')
+      this.#losePower([chance.pick(others)], chance.between(1, FLICKER_MS_MAX))
+    })
+  }
+
+  /** `members`: those of one of the ISRs that it proposes. */
+  #whenProposing(machine: BrokerMachine, then: (members: readonly number[]) => void): void {
+    this.#when(() => {
+      const proposed = [...(machine.process?.replicas.all ?? [])].find(({ proposal }) => proposal !== null)
+      if (proposed !== undefined) then(proposed.proposal!.members.map(({ brokerId }) => brokerId))
+      return proposed !== undefined
+    })
+  }
+
+  /** Tries until it has struck, or its moment does not come. */
+  #when(struck: () => boolean): void {
+    const { timeline } = this.#parts.world.cluster
+    const patience = timeline.now + MOMENT_WAIT_MS
+    const look = (): void => {
+      if (this.#stopped || timeline.now > patience || struck()) return
+      timeline.after(MOMENT_LOOK_MS, look)
     }
     look()
+  }
+
+  /** Of a move one of whose new replicas is in sync, those that were there before are lost; then it is cancelled. */
+  #strikeMove(ms: number): void {
+    const { world, coverage, chance, moves: operator } = this.#parts
+    void operator.beginMove()
+    this.#when(() => {
+      const moves = world.controller?.process.node?.replica.image.reassignments() ?? []
+      const found = moves.find(({ partition: { isr, reassignment } }) => (isr & reassignment!.adding) !== 0)
+      if (found === undefined) return false
+      coverage.add('movesStruck')
+      const { topic, partition } = found
+      const before = originalReplicas(partition)
+      for (const machine of world.machines.filter(({ id }) => before.includes(id))) this.#kill(machine, ms)
+      world.cluster.timeline.after(chance.between(20, 1_000), () => {
+        if (!this.#stopped) void operator.cancelMove(topic.name, partition.id)
+      })
+      return true
+    })
   }
 
   #slow({ id }: BrokerMachine, ms: number): void {
@@ -267,8 +325,4 @@ export class BrokerNemesis {
       this.#boot(machine)
     }
   }
-}
-
-function proposes({ process }: BrokerMachine): boolean {
-  return process !== null && [...process.replicas.all].some(({ proposal }) => proposal !== null)
 }

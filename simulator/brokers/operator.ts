@@ -125,6 +125,12 @@ export class Operator {
 
   // Replicas.
 
+  /** Moves some partition, if there is a controller. */
+  async beginMove(): Promise<void> {
+    const { image } = this
+    if (image !== null) await this.#move(image)
+  }
+
   async #move(image: Image): Promise<void> {
     const { chance, world } = this.#parts
     const name = this.#someTopic(image)
@@ -146,7 +152,11 @@ export class Operator {
     const moving = image.reassignments()
     if (moving.length === 0) return
     const { topic, partition } = this.#parts.chance.pick(moving)
-    await this.ask('DELETE', `/reassignments/${topic.name}/${partition.id}`)
+    await this.cancelMove(topic.name, partition.id)
+  }
+
+  async cancelMove(topic: string, partition: number): Promise<void> {
+    await this.ask('DELETE', `/reassignments/${topic}/${partition}`)
   }
 
   async #preferred(): Promise<void> {

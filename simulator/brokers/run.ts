@@ -88,6 +88,7 @@ export class BrokerRun extends Run {
     this.operator = new Operator({ world, chance: chance.fork(), workload: this.records, coverage })
     this.brokerNemesis = new BrokerNemesis({
       world,
+      moves: this.operator,
       chance: chance.fork(),
       coverage,
       trace: this.trace,
