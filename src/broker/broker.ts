@@ -8,6 +8,7 @@ import { CopyKeeper } from './copy-keeper.ts'
 import type { BrokerEvents } from './events.ts'
 import { type Heard, type HeartbeatAnswer, Heartbeats } from './heartbeats.ts'
 import { IsrReporter } from './isr-reporter.ts'
+import { KeyCheck } from './key-check.ts'
 import { BrokerMeasures } from './measures.ts'
 import type { MetadataClient } from './metadata-client.ts'
 import { type KnownController, MetadataCopy, type Outcome, type StorageUpdate } from './metadata-copy.ts'
@@ -61,6 +62,7 @@ export class StorageNode {
   readonly #keeper: CopyKeeper
   readonly #pairing: Pairing
   readonly #registration: Registration
+  readonly #key: KeyCheck
   readonly #session: ControllerSession
   readonly #heartbeats: Heartbeats
   readonly #isrs: Pick<IsrReporter, 'report' | 'expand'>
@@ -90,7 +92,13 @@ export class StorageNode {
       options.pairTimeoutMs,
     )
     this.#registration = new Registration(options, client, events)
-    this.#session = new ControllerSession({ ...parts, lost: () => this.#wake(0) })
+    this.#key = new KeyCheck(parts)
+    this.#session = new ControllerSession({
+      ...parts,
+      lost: () => this.#wake(0),
+      refused: (url, reason) => events.sessionRefused({ url, reason }),
+      keyShown: (url, finding) => this.#key.shown(url, finding),
+    })
     this.#heartbeats = new Heartbeats(brokerId, {
       ...parts,
       copy,
@@ -247,6 +255,7 @@ export class StorageNode {
   async #serve(url: string): Promise<void> {
     this.#pair()
     const amendable = { clusterId: this.#copy.clusterId, pairedMetadataServiceId: this.#pairing.pairedId }
+    if (await this.#isStranger(url)) return
     if (this.#registration.isDue(amendable)) await this.#registration.register(url, amendable)
     const answer = await this.#beat(url, false)
     // Unregistered, or registered again by somebody else: the next turn registers anew.
@@ -254,6 +263,14 @@ export class StorageNode {
     if (answer?.kind !== 'heard') return
     await this.#catchUp(answer)
     this.#reportIsrs(answer.expandIsr)
+  }
+
+  /** Who has another cluster key than the controller has no business with it. */
+  async #isStranger(url: string): Promise<boolean> {
+    const { brokerId, incarnationId } = this.#options
+    if (this.brokerEpoch === null || this.#key.isStranger)
+      await this.#key.ask(url, { brokerId, incarnationId, brokerEpoch: this.brokerEpoch ?? 0 })
+    return this.#key.isStranger
   }
 
   /** Null while none is known. */
@@ -370,6 +387,7 @@ export class StorageNode {
 
   readiness(): { ready: boolean; reasons: string[] } {
     const reasons: string[] = []
+    if (this.#key.fault !== null) reasons.push(this.#key.fault)
     if (this.#controllerUrl() === null) reasons.push('no controller is known')
     if (this.brokerEpoch === null) reasons.push('not registered')
     else if (!this.#heartbeats.isActive) reasons.push(`status is ${this.#heartbeats.status}`)

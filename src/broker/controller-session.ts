@@ -1,6 +1,7 @@
 import type { Clock } from '../io/clock.ts'
 import {
   type Hello,
+  type KeyFinding,
   type Respond,
   SESSION_BODY_BYTES_MAX,
   type Session,
@@ -17,6 +18,10 @@ type Parts = {
   readonly respond: Respond
   /** A session that was open is gone, and not because this side ended it. */
   readonly lost: (reason: string) => void
+  /** It cannot be had; told once for each reason. */
+  readonly refused?: (url: string, reason: string) => void
+  /** What an answer shows of the controller's cluster key. */
+  readonly keyShown?: (url: string, finding: KeyFinding) => void
 }
 
 const RETRY_MS_MIN = 200
@@ -35,6 +40,7 @@ export class ControllerSession {
   #session: Session | null = null
   #retryAt = 0
   #failures = 0
+  #lastRefusal = ''
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -53,7 +59,7 @@ export class ControllerSession {
   }
 
   #dial(url: string, hello: Hello): void {
-    const { dialer, respond, clock, lost } = this.#parts
+    const { dialer, respond, clock, lost, keyShown } = this.#parts
     const dialled: Dialled = {
       url,
       hello,
@@ -62,10 +68,12 @@ export class ControllerSession {
     this.#dialled = dialled
     const dialling = dialer.dial(url, hello, {
       respond,
+      keyShown: finding => keyShown?.(url, finding),
       opened: session => {
         if (this.#dialled !== dialled) return
         this.#session = session
         this.#failures = 0
+        this.#lastRefusal = ''
       },
       closed: reason => {
         if (this.#dialled !== dialled) return
@@ -76,8 +84,14 @@ export class ControllerSession {
         this.#failures += 1
         this.#retryAt = wasOpen ? 0 : clock.monotonic() + delayMs
         if (wasOpen) lost(reason)
+        else this.#refused(url, reason)
       },
     })
+  }
+
+  #refused(url: string, reason: string): void {
+    if (reason !== this.#lastRefusal) this.#parts.refused?.(url, reason)
+    this.#lastRefusal = reason
   }
 
   close(reason: string): void {

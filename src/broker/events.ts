@@ -4,6 +4,11 @@ export type BrokerEvents = {
   controllerLost(event: { url: string; reason: string }): void
   registered(event: { brokerId: number; brokerEpoch: number }): void
   registrationRefused(event: { code: string; message: string }): void
+  /** The node works by REST instead. */
+  sessionRefused(event: { url: string; reason: string }): void
+  /** The controller has another cluster key. `takesPart`: it had this one before, and the node goes on by REST. */
+  keyOther(event: { url: string; takesPart: boolean }): void
+  keySame(event: { url: string }): void
   status(event: { brokerId: number; status: string }): void
   paired(event: { metadataServiceId: number; before: number | null }): void
   metadata(event: { version: number; by: 'push' | 'pull' | 'snapshot' | 'disk' }): void

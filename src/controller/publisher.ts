@@ -198,7 +198,7 @@ export class Publisher {
       const answer = await this.#deliver(subscriber.broker, url, body)
       const { version, stateHash } = (answer.body ?? {}) as { version?: unknown; stateHash?: unknown }
       if (answer.status !== 200 || typeof version !== 'number')
-        throw new Error(`it answered ${answer.status}`)
+        throw new Error(`it answered ${answer.status}${toldBy(answer.body)}`)
       const hash = typeof stateHash === 'string' ? stateHash : null
       this.#succeeded(subscriber, url, version, hash)
       for (const waiting of whole) waiting.resolve({ version, stateHash: hash })
@@ -226,6 +226,7 @@ export class Publisher {
     const stuck = subscriber.version === version && version < replica.image.version
     subscriber.failures = 0
     subscriber.lastFailure = null
+    subscriber.failureIsTold = false
     subscriber.lastAckAt = clock.epoch()
     subscriber.version = version
     subscriber.stateHash = stateHash
@@ -264,10 +265,19 @@ export class Publisher {
     this.#parts.tally.failed += 1
     subscriber.failures += 1
     subscriber.lastFailure = reason
-    // Of a broker that is OFFLINE nothing else is expected.
-    const surprising = subscriber.failures === 1 && replica.image.isActive(subscriber.broker.brokerId)
-    if (surprising) events.pushFailed({ brokerId: subscriber.broker.brokerId, url, reason })
+    const { brokerId } = subscriber.broker
+    // Of a broker that is OFFLINE nothing else is expected; it may become active while it still takes nothing.
+    if (!subscriber.failureIsTold && replica.image.isActive(brokerId)) {
+      subscriber.failureIsTold = true
+      events.pushFailed({ brokerId, url, reason })
+    }
     const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(subscriber.failures, 10))
     subscriber.retryAt = clock.monotonic() + delayMs
   }
+}
+
+/** What a refusal says. */
+function toldBy(body: unknown): string {
+  const { error } = (body ?? {}) as { error?: { message?: unknown } }
+  return typeof error?.message === 'string' ? `: ${error.message}` : ''
 }

@@ -26,6 +26,8 @@ export type Subscriber = {
   lastPushAt: number | null
   lastAckAt: number | null
   lastFailure: string | null
+  /** That it takes nothing was told, and nothing has been taken since. */
+  failureIsTold: boolean
   /** What it has is wrong: it is told to fetch the whole image, until its hash agrees. */
   repair: boolean
   /** Monotonic: since when it says a version that this node has not reached; null: it does not. */
@@ -51,6 +53,7 @@ export function newSubscriber(broker: Broker, before?: Subscriber): Subscriber {
     lastPushAt: null,
     lastAckAt: null,
     lastFailure: null,
+    failureIsTold: false,
     repair: false,
     aheadSince: null,
     divergences: before?.divergences ?? 0,

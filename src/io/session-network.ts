@@ -4,7 +4,9 @@ import { ClusterKey } from './cluster-key.ts'
 import { Exchange } from './exchange.ts'
 import { FrameSocket } from './frame-socket.ts'
 import {
+  type DialEvents,
   type Hello,
+  type KeyFinding,
   SESSION_FRAME_BYTES_MAX,
   type Session,
   type SessionDialer,
@@ -39,6 +41,9 @@ export type AcceptorEvents = {
  * storage node -> first frame: hash(key, "session dialer", hello, a, b)
  * ```
  *
+ * A refusal with another status carries `DMQ-Nonce: b, DMQ-Proof: hash(key, "session refuser", hello, a, b)`: whoever is
+ * not let in learns whether that is for the key.
+ *
  * The nonces are fresh on both sides, and what is hashed begins otherwise than on the streams of the Raft.
  */
 export class SessionNetwork implements SessionDialer {
@@ -48,7 +53,7 @@ export class SessionNetwork implements SessionDialer {
     this.#key = key
   }
 
-  dial(url: string, hello: Hello, events: SessionEvents): { close(reason: string): void } {
+  dial(url: string, hello: Hello, events: DialEvents): { close(reason: string): void } {
     const dialerNonce = ClusterKey.nonce()
     let exchange: Exchange | null = null
     let over = false
@@ -68,14 +73,26 @@ export class SessionNetwork implements SessionDialer {
     })
     dial.on('timeout', () => dial.destroy(new Error(`no answer in ${CONNECT_TIMEOUT_MS} ms`)))
     dial.on('error', error => finish(error.message, (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'))
-    dial.on('response', response => void refusalOf(response).then(finish))
+    const shown = (response: IncomingMessage, side: Side): KeyFinding => {
+      const finding = this.#finding(response, side, hello, dialerNonce)
+      if (!over) events.keyShown?.(finding)
+      return finding
+    }
+    dial.on('response', response => {
+      shown(response, 'refuser')
+      void refusalOf(response).then(finish)
+    })
     dial.on('upgrade', (response, socket, head) => {
-      const acceptorNonce = String(response.headers['dmq-nonce'])
-      const proof = String(response.headers['dmq-proof'])
-      if (over || !this.#key.verify(proof, ...parts('acceptor', hello, dialerNonce, acceptorNonce))) {
+      const finding = shown(response, 'acceptor')
+      if (over || finding !== 'same') {
         socket.on('error', () => {}).destroy()
-        return finish('the other side has another cluster key')
+        return finish(
+          finding === 'other'
+            ? 'the other side has another cluster key'
+            : 'the other side does not prove the cluster key',
+        )
       }
+      const acceptorNonce = String(response.headers['dmq-nonce'])
       const stream = new FrameSocket(
         socket as Socket,
         frame => exchange?.take(frame),
@@ -97,15 +114,37 @@ export class SessionNetwork implements SessionDialer {
     }
   }
 
+  compareKeys(url: string, hello: Hello): Promise<KeyFinding | null> {
+    return new Promise(resolve => {
+      this.dial(url, hello, {
+        keyShown: resolve,
+        opened: session => session.close('only the key was asked for'),
+        respond: async () => ({ status: 404, body: null }),
+        closed: () => resolve(null),
+      })
+    })
+  }
+
+  #finding({ headers }: IncomingMessage, side: Side, hello: Hello, dialerNonce: string): KeyFinding {
+    const { 'dmq-nonce': nonce, 'dmq-proof': proof } = headers
+    if (typeof nonce !== 'string' || typeof proof !== 'string') return 'unproven'
+    return this.#key.verify(proof, ...parts(side, hello, dialerNonce, nonce)) ? 'same' : 'other'
+  }
+
   /** The controller's half. Nothing reaches `events.proven` from who has not proved the key. */
   accept(incoming: IncomingMessage, socket: Socket, head: Buffer, events: AcceptorEvents): void {
     const offer = offerOf(incoming)
     if (offer === null) return refuse(socket, UPGRADE_EXPECTED)
     const { hello, dialerNonce } = offer
     const refused = events.refusal(hello)
-    if (refused !== null) return refuse(socket, refused.message, refused.code, refused.status)
     const acceptorNonce = ClusterKey.nonce()
-    const proof = this.#key.prove(...parts('acceptor', hello, dialerNonce, acceptorNonce))
+    const side = refused === null ? 'acceptor' : 'refuser'
+    const proof = this.#key.prove(...parts(side, hello, dialerNonce, acceptorNonce))
+    if (refused !== null)
+      return refuse(socket, refused.message, refused.code, refused.status, [
+        `DMQ-Nonce: ${acceptorNonce}`,
+        `DMQ-Proof: ${proof}`,
+      ])
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${SESSION_PROTOCOL}\r\n` +
         `DMQ-Nonce: ${acceptorNonce}\r\nDMQ-Proof: ${proof}\r\n\r\n`,
@@ -133,8 +172,10 @@ export class SessionNetwork implements SessionDialer {
   }
 }
 
+type Side = 'dialer' | 'acceptor' | 'refuser'
+
 function parts(
-  side: 'dialer' | 'acceptor',
+  side: Side,
   { brokerId, brokerEpoch, incarnationId }: Hello,
   dialerNonce: string,
   acceptorNonce: string,

@@ -32,9 +32,19 @@ export type SessionEvents = {
   closed(reason: string, refused: boolean): void
 }
 
+/** What the answer to a dialled session shows of the other side's cluster key; `unproven`: nothing. */
+export type KeyFinding = 'same' | 'other' | 'unproven'
+
+export type DialEvents = SessionEvents & {
+  /** The other side has answered, be it with a refusal. Not called by dialers that know no keys. */
+  keyShown?(finding: KeyFinding): void
+}
+
 /** Opens sessions. Never throws: what goes wrong is told by `closed`. */
 export interface SessionDialer {
-  dial(url: string, hello: Hello, events: SessionEvents): { close(reason: string): void }
+  dial(url: string, hello: Hello, events: DialEvents): { close(reason: string): void }
+  /** Dials only to see the key; null: no answer. Left out by dialers that know no keys. */
+  compareKeys?(url: string, hello: Hello): Promise<KeyFinding | null>
 }
 
 export const SESSION_FRAME_BYTES_MAX = 1024 * 1024

@@ -20,12 +20,18 @@ export async function refusalOf(response: IncomingMessage): Promise<string> {
 }
 
 /** Answers in the form in which the REST API tells of errors, and closes. */
-export function refuse(socket: Socket, message: string, code = 'INVALID_REQUEST', status = 400): void {
+export function refuse(
+  socket: Socket,
+  message: string,
+  code = 'INVALID_REQUEST',
+  status = 400,
+  headers: readonly string[] = [],
+): void {
   const body = JSON.stringify({ error: { code, message } })
   socket.on('error', () => {})
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `${headers.map(header => `${header}\r\n`).join('')}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   )
 }

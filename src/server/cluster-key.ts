@@ -30,6 +30,11 @@ export function requireClusterKey(file: string | null, secret: string | null): C
   )
 }
 
+/** Where the key of this node is from, for people: never the key itself. */
+export function keySource(file: string | null, secret: string | null): string {
+  return secret !== null ? 'CLUSTER_KEY or --cluster-key' : `the file ${file ?? LOCAL_KEY_FILE}`
+}
+
 function checked(secret: string, what: string): ClusterKey {
   if (secret.length >= CHARACTERS_MIN) return new ClusterKey(secret)
   throw new FatalError(

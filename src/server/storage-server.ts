@@ -15,7 +15,7 @@ import { nodeRandom } from '../io/node-random.ts'
 import { SessionNetwork } from '../io/session-network.ts'
 import { LockFile } from '../log/lock-file.ts'
 import { CleanStop } from './clean-stop.ts'
-import { requireClusterKey } from './cluster-key.ts'
+import { keySource, requireClusterKey } from './cluster-key.ts'
 import { openIdentity } from './identity.ts'
 import { createLogger, type Log } from './logger.ts'
 import { storageMetrics } from './metrics/storage-metrics.ts'
@@ -73,7 +73,7 @@ export async function startStorageServer(options: Options): Promise<Server> {
       respond: (name, body) => doors.answer(name, body, null),
       disk: nodeDisk,
       clock: nodeClock,
-      events: brokerStory(log),
+      events: brokerStory(log, keySource(options.clusterKeyFile, options.clusterKey)),
     },
   )
   const requests = new RequestMeasures()
@@ -108,7 +108,7 @@ export async function startStorageServer(options: Options): Promise<Server> {
   }
 }
 
-function brokerStory(log: Log): BrokerEvents {
+function brokerStory(log: Log, keyFrom: string): BrokerEvents {
   return {
     controllerFound: event =>
       log(
@@ -133,6 +133,29 @@ function brokerStory(log: Log): BrokerEvents {
       ),
     registrationRefused: event =>
       log('warn', 'refused', `registration refused (${event.code}): ${event.message}`, event),
+    sessionRefused: event =>
+      log(
+        'debug',
+        'session.refused',
+        `no session with the controller at ${event.url}: ${event.reason}`,
+        event,
+      ),
+    keyOther: event =>
+      log(
+        'error',
+        'key.other',
+        `the cluster key of this storage node (from ${keyFrom}) is not that of the controller at ${event.url}: ` +
+          `${event.takesPart ? 'it goes on without a session' : 'it takes no part in the cluster'}. Expected is the key of the ` +
+          'metadata nodes; give this node the same cluster key file (--cluster-key-file), and start it again',
+        event,
+      ),
+    keySame: event =>
+      log(
+        'info',
+        'key.same',
+        `the controller at ${event.url} has the cluster key of this storage node`,
+        event,
+      ),
     status: event => log('info', statusEvent(event.status), `is ${event.status}`, event),
     metadata: event => log('debug', 'sync', `has metadata version ${event.version} by ${event.by}`, event),
     paired: event =>

@@ -13,6 +13,7 @@ class Way {
   readonly dialled: Dialled[] = []
   readonly asked: string[] = []
   readonly lost: string[] = []
+  readonly refused: string[] = []
   answer: SessionAnswer = { status: 200, body: 'on the session' }
   readonly session: ControllerSession
 
@@ -27,6 +28,7 @@ class Way {
       clock: this.clock,
       respond: async () => ({ status: 200, body: null }),
       lost: reason => this.lost.push(reason),
+      refused: (url, reason) => this.refused.push(`${url}: ${reason}`),
     })
   }
 
@@ -132,4 +134,5 @@ test('an open session that is gone is told, and dialled again at once; one that 
   const pauses = dialledAt.slice(1).map((at, i) => at - dialledAt[i]!)
   assert.equal(Math.max(...pauses), 10_000)
   assert.deepEqual(way.lost, ['reset'])
+  assert.deepEqual(way.refused, ['http://m1: refused with status 404'], 'told once')
 })

@@ -190,6 +190,35 @@ test('failures are told once, and tried again ever more seldom; a session ends t
   assert.equal(push.clock.timers, 0, 'nothing waits any more')
 })
 
+test('a failure that began while the broker was not active is told, once, when it is', async () => {
+  const push = new Push()
+  push.accept({ ...plainBroker(7), incarnationId: 'process 1' } as Intent)
+  push.fill()
+  push.refuses = true
+  await push.publish()
+  await push.clock.pass(20_000)
+  assert.ok(push.subscriber.failures > 3)
+  assert.deepEqual(push.told, [], 'nothing else is expected')
+  const brokerEpoch = push.replica.image.broker(7)!.brokerEpoch
+  const online = {
+    type: 'UpdateBrokerStatusCommand',
+    brokerId: 7,
+    brokerEpoch,
+    status: 'ONLINE',
+    reason: 'test',
+  }
+  push.accept(online as Intent)
+  await push.publish()
+  await push.clock.pass(60_000)
+  assert.deepEqual(push.told, ['failed'])
+  push.refuses = false
+  await push.clock.pass(6_000)
+  push.refuses = true
+  push.accept(newTopic('one', [[7]]))
+  await push.publish()
+  assert.deepEqual(push.told, ['failed', 'recovered', 'failed'], 'it is another failure')
+})
+
 test('a node that disagrees is named once, told to fetch everything until it agrees, and then served again', async () => {
   const push = new Push().withBroker()
   push.accept(newTopic('one', [[7]]))
