@@ -8,7 +8,16 @@ import type { Topic } from './topic.ts'
 
 type Readers = Pick<
   Image,
-  'broker' | 'brokers' | 'countsOf' | 'depart' | 'isActive' | 'isDraining' | 'partition' | 'partitionsOf'
+  | 'broker'
+  | 'brokers'
+  | 'countsOf'
+  | 'depart'
+  | 'isActive'
+  | 'isDraining'
+  | 'partition'
+  | 'partitionsOf'
+  | 'topic'
+  | 'topicById'
 >
 /** What one command, or a part of it, does to rows. */
 type Layer = ReadonlyMap<number, Partition> | ChangedRows
@@ -18,11 +27,12 @@ type Layer = ReadonlyMap<number, Partition> | ChangedRows
  * image below. For plans of several commands in a row; it costs what the changes cost, and the image below may not change
  * while it is read.
  *
- * It knows brokers and partitions in another state. Rows that come or go are not its business.
+ * It knows brokers, topics and partitions in another state. Rows that come or go are not its business.
  */
 export class Overlay {
   readonly #below: Image
   readonly #brokers = new Map<number, Broker>()
+  readonly #topics = new Map<string, Topic>()
   /** The newest last. */
   readonly #layers: Layer[] = []
   /** What decisions read. */
@@ -44,6 +54,7 @@ export class Overlay {
     const rows = new Map<number, Partition>()
     for (const change of changes) {
       if (change.kind === 'brokerSet') this.#brokers.set(change.broker.brokerId, change.broker)
+      else if (change.kind === 'topicChanged') this.#topics.set(change.topic.id, change.topic)
       else if (change.kind === 'partitionsChanged') this.#layers.push(change.changed)
       else {
         assert(change.kind === 'partitionChanged', `no overlay of ${change.kind}`)
@@ -87,6 +98,10 @@ export class Overlay {
     return counts
   }
 
+  #newest(topic: Topic | undefined): Topic | undefined {
+    return topic === undefined ? undefined : (this.#topics.get(topic.id) ?? topic)
+  }
+
   #isLaid(row: number): boolean {
     return this.#layers.some(layer =>
       layer instanceof ChangedRows ? layer.positionOf(row) >= 0 : layer.has(row),
@@ -108,6 +123,8 @@ export class Overlay {
       },
       isDraining: brokerId => broker(brokerId)?.status === 'DRAINING',
       partitionsOf: (topic: Topic) => topic.rows.map(partition),
+      topic: name => this.#newest(this.#below.topic(name)),
+      topicById: topicId => this.#newest(this.#below.topicById(topicId)),
     }
   }
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
 import { type DecommissionDraft, decommissionDraft } from '../../controller/plan/decommission.ts'
 import { planOf } from '../../controller/plan/plan.ts'
-import { commandsFor, notesOn, type Planned } from '../../controller/plan/planned.ts'
+import { commandsFor, notesOn, notesOnMoves, type Planned } from '../../controller/plan/planned.ts'
 import { PlanBody, PlanSchema } from '../../protocol/rest/history-schemas.ts'
 import { WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
@@ -13,6 +13,7 @@ export function plan(app: FastifyInstance, context: Context): void {
   const schema = {
     summary: 'What would happen if a broker or a rack were lost, or an operator did this. Nothing is done.',
     description:
+      'What reassign and decommission come to is shown as it is when all the moves that they begin are done. ' +
       'lose-broker, drain, decommission and remove-broker take brokerId (remove-broker: force too), lose-rack takes rack, reassign takes ' +
       'reassignments, create-topic takes topic. The controller answers: only it places replicas.',
     body: PlanBody,
@@ -24,10 +25,11 @@ export function plan(app: FastifyInstance, context: Context): void {
     const planned = plannedOf({ ...body, action: body.action })
     const { topics } = context.controller.reign
     let notes: string[] = []
-    const { version, outcome, refused } = await planOf(context, image => {
+    const { version, outcome, refused, unfinished } = await planOf(context, image => {
       notes = notesOn(image, planned)
       return commandsFor(image, planned, topic => topics.commandFor(topic))
     })
+    notes.push(...notesOnMoves(unfinished))
     return { action: planned.action, version, ...outcome, refused: refused.map(errorOf), notes }
   })
 }
@@ -36,13 +38,14 @@ export function plan(app: FastifyInstance, context: Context): void {
 async function decommission(context: Context, brokerId: number) {
   const { resourcesOf } = context.controller
   let draft: DecommissionDraft | null = null
-  const { version, outcome, refused } = await planOf(context, image => {
+  const { version, outcome, refused, unfinished } = await planOf(context, image => {
     draft = decommissionDraft(image, brokerId, resourcesOf)
     return draft.commands
   })
   const { moves, stays, underWay } = draft! as DecommissionDraft
   const details = { moves, stays, underWay }
-  return { action: 'decommission', version, ...outcome, refused: refused.map(errorOf), notes: [], ...details }
+  const notes = notesOnMoves(unfinished)
+  return { action: 'decommission', version, ...outcome, refused: refused.map(errorOf), notes, ...details }
 }
 
 type OfCommands = PlanBody & { readonly action: Exclude<PlanBody['action'], 'decommission'> }

@@ -5,7 +5,7 @@ import { countOf, minIsrOf } from '../../metadata/replication.ts'
 import { minInsyncReplicas } from '../../metadata/topic-config.ts'
 import { stateView } from '../history/history-page.ts'
 
-/** What would become of one partition; `before` null: it is not there yet. */
+/** What would become of one partition, when its move is done; `before` null: it is not there yet. */
 export type PlannedPartition = {
   readonly topic: string
   readonly partition: number
@@ -27,12 +27,12 @@ export type Outcome = {
   readonly leaderless: Some<string>
   /** Somebody would lead them, but writes with acks=all would be refused, and are not now. */
   readonly underMinIsr: Some<string>
-  /** Replicas count where they will be when moves are done. */
+  /** As it will be when all moves are done; replicas that would move for ever count where they are to be. */
   readonly brokers: readonly BrokerLoadChange[]
 }
 
 const CHANGED_SHOWN = 1_000
-const NAMES_SHOWN = 100
+export const NAMES_SHOWN = 100
 
 /** What is counted between two turns of the event loop. */
 const PARTITIONS_PER_STEP = 4_096

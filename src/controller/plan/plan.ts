@@ -1,6 +1,6 @@
 import { DmqError } from '../../base/errors.ts'
 import type { Clock } from '../../io/clock.ts'
-import { changedCount } from '../../metadata/change.ts'
+import { type Change, changedCount, changedRowsOf } from '../../metadata/change.ts'
 import type { Command } from '../../metadata/command.ts'
 import type { Plan as Decided, Rejection } from '../../metadata/decision.ts'
 import type { Image } from '../../metadata/image.ts'
@@ -8,13 +8,16 @@ import { preview } from '../../metadata/metadata.ts'
 import { Overlay } from '../../metadata/overlay.ts'
 import type { Intent } from '../proposer.ts'
 import type { Replica } from '../replica.ts'
-import { Drafted, type Outcome, outcomeOf } from './outcome.ts'
+import { movesDone } from './moves-done.ts'
+import { Drafted, NAMES_SHOWN, type Outcome, outcomeOf, type Some } from './outcome.ts'
 
 export type Plan = {
   /** Of the metadata that it is about. */
   readonly version: number
   /** Why parts of it would not be done. What would be refused as a whole is thrown. */
   readonly refused: readonly Rejection[]
+  /** Moves that would not be done however long they go on: `orders-0`. */
+  readonly unfinished: Some<string>
   readonly outcome: Outcome
 }
 
@@ -27,6 +30,7 @@ type Parts = { readonly replica: Replica; readonly clock: Clock }
 
 /**
  * What commands would come to, one after the other, by the code that decides when they are applied; nothing is written.
+ * Moves that they begin are played to their end: whoever is to hold a replica, and is there, catches up.
  * Between two large ones everything else goes on; when the metadata changed meanwhile the plan is made anew, for it must be
  * about one version. Throws OVERLOADED when that happens too often, and what a command as a whole would be refused with.
  */
@@ -48,20 +52,41 @@ async function tryPlan({ replica, clock }: Parts, commands: readonly Intent[]): 
   const overlay = new Overlay(image)
   const drafted = new Drafted(image)
   const refused: Rejection[] = []
+  const moved = new Set<number>()
+  const queue: Intent[] = [...commands]
   let changes = 0
-  for (const [i, intent] of commands.entries()) {
+  for (let i = 0; i < queue.length; i++) {
+    const intent = queue[i]!
     const decision = decided(overlay.image, { ...intent, time: clock.epoch() } as Command)
     drafted.add(decision.changes)
-    refused.push(...(decision.results ?? []).filter(result => result !== null))
-    if (i === commands.length - 1) break
+    if (intent.type === 'AlterReplicasCommand')
+      for (const row of rowsOf(image, decision.changes)) moved.add(row)
+    if (i < commands.length) refused.push(...(decision.results ?? []).filter(result => result !== null))
+    const isLast = i === commands.length - 1
+    if (isLast && moved.size === 0) break
     overlay.lay(decision.changes)
+    if (isLast) queue.push(...movesDone(overlay.image, moved))
     changes += changedCount(decision.changes)
     if (changes < CHANGES_PER_STEP) continue
     changes = 0
     await turn(clock)
     if (replica.image !== image || image.version !== version) return null
   }
-  return { version, refused, outcome: await stepped(outcomeOf(drafted), clock) }
+  const unfinished = unfinishedOf(overlay.image, moved)
+  return { version, refused, unfinished, outcome: await stepped(outcomeOf(drafted), clock) }
+}
+
+function* rowsOf(image: Image, changes: readonly Change[]): Generator<number> {
+  for (const [row] of changedRowsOf(changes, each => image.partition(each))) yield row
+}
+
+function unfinishedOf(image: Image, moved: ReadonlySet<number>): Some<string> {
+  const rows = [...moved].filter(row => image.partition(row).reassignment !== null)
+  const first = rows.slice(0, NAMES_SHOWN).map(row => {
+    const { topicId, id } = image.partition(row)
+    return `${image.topicById(topicId)!.name}-${id}`
+  })
+  return { count: rows.length, first }
 }
 
 function decided(image: Image, command: Command): Decided {

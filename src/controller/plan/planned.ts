@@ -1,8 +1,10 @@
+import { counted } from '../../base/counted.ts'
 import { DmqError } from '../../base/errors.ts'
 import type { ReplicasChange } from '../../metadata/commands/alter-replicas.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { Intent } from '../proposer.ts'
 import type { TopicRequest } from '../topics.ts'
+import type { Some } from './outcome.ts'
 
 /** Something that may happen, or that an operator may do. */
 export type Planned =
@@ -44,6 +46,15 @@ export function notesOn(image: Image, planned: Planned): string[] {
       ({ brokerId, statusReason }) =>
         `broker ${brokerId} is OFFLINE already (${statusReason}): what its loss means has happened, so it would change nothing more`,
     )
+}
+
+/** Of moves that would not be done, for people. */
+export function notesOnMoves({ count, first }: Some<string>): string[] {
+  if (count === 0) return []
+  const more = count > first.length ? ` and ${count - first.length} more` : ''
+  return [
+    `${counted(count, 'move')} would not be done as things are, for brokers that are to hold a replica or to lead are away: ${first.join(', ')}${more}`,
+  ]
 }
 
 function lostBrokers(image: Image, planned: Planned): number[] {

@@ -101,6 +101,21 @@ test('it shows what was laid over the image, and everything else as it is', () =
   assert.deepEqual([image.isActive(1), image.partition(row!).leader], [true, 1])
 })
 
+test('a topic in another state is found by its name and by its id; the one below stays', () => {
+  const { image } = new Machine()
+    .withBrokers(1)
+    .withTopic('t', [[1]])
+    .withTopic('u', [[1]])
+  const overlay = new Overlay(image)
+  const before = image.topic('t')!
+  const topic = { ...before, replicationFactor: 2 }
+  overlay.lay([{ kind: 'topicChanged', topic }])
+  const above = overlay.image
+  assert.deepEqual([above.topic('t'), above.topicById(topic.id)], [topic, topic])
+  assert.deepEqual([above.topic('u'), above.topic('v')], [image.topic('u'), undefined])
+  assert.deepEqual(image.topic('t'), before)
+})
+
 test('topics that come or go cannot be laid over an image', () => {
   const machine = new Machine().withBrokers(1).withTopic('t', [[1]])
   const topic = machine.image.topic('t')!
