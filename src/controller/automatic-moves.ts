@@ -4,10 +4,10 @@ import type { Broker } from '../metadata/broker.ts'
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
 import { REBALANCE_IS_KEPT } from '../metadata/features.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
-import type { Partition } from '../metadata/partition-table.ts'
 import { keepsData, originalReplicas, removingReplicas } from '../metadata/reassignment.ts'
-import { membersOf, type ReassignmentCause } from '../metadata/replication.ts'
-import { planDecommission, type ReplicaMove } from './placement/decommission.ts'
+import type { ReassignmentCause } from '../metadata/replication.ts'
+import { absence, canEnd } from './can-end.ts'
+import { type Absent, planDecommission, type ReplicaMove } from './placement/decommission.ts'
 import { placementView, type ResourcesOf, standing } from './placement/image-view.ts'
 import { type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
 import type { PlacementView } from './placement/view.ts'
@@ -138,16 +138,17 @@ export class AutomaticMoves {
     await this.#giveUp(returned)
   }
 
-  /** Moves that wait for a broker that stays away would hold up all others; they are planned anew. */
+  /** Moves that cannot end without a broker that stays away would hold up all others; they are planned anew. */
   async #giveUpForLost(): Promise<void> {
-    const away = new Set(this.#away().map(({ brokerId }) => brokerId))
+    const { image } = this.#parts.replica
+    const away = this.#awayIds()
     if (away.size === 0) return
-    const lost = this.#parts.replica.image
+    const lost = image
       .reassignments()
       .filter(
         ({ partition }) =>
           partition.reassignment!.cause !== 'MANUAL' &&
-          waitsForAny(partition, away) &&
+          !canEnd(image, partition, away) &&
           keepsData(partition, originalReplicas(partition)),
       )
     await this.#giveUp(lost)
@@ -164,7 +165,8 @@ export class AutomaticMoves {
     if (leaving.length === 0 && !this.isRebalancing) return
     // A disk that has room again is no new version.
     const brokers = standing(image, this.#parts.resourcesOf)
-    const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${this.isRebalancing} ${brokers}`
+    const away = [...this.#awayIds()].join()
+    const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${away} ${this.isRebalancing} ${brokers}`
     const free = this.#options.movesMax - image.reassignments().length
     if (reasons === this.#idle || free <= 0) return
     const planned = await this.#plan(leaving, free)
@@ -190,10 +192,26 @@ export class AutomaticMoves {
     return brokers.filter(({ status, statusSince }) => status === 'OFFLINE' && statusSince <= since)
   }
 
+  #awayIds(): ReadonlySet<number> {
+    return new Set(this.#away().map(({ brokerId }) => brokerId))
+  }
+
+  /** What is begun is what would not be given up. */
+  #absent(): Absent {
+    return absence(this.#parts.replica.image, this.#awayIds())
+  }
+
+  #couldEnd({ topic, partition, replicas }: ReplicasChange): boolean {
+    const { image } = this.#parts.replica
+    const row = image.topic(topic)!.rows[partition]!
+    return this.#absent().couldEnd(row, replicas!)
+  }
+
   async #plan(leaving: readonly Leaving[], free: number): Promise<Planned | null> {
     const view = this.#view()
+    const absent = this.#absent()
     for (const { brokerId, cause } of leaving) {
-      const { moves } = planDecommission(view, brokerId, free)
+      const { moves } = planDecommission(view, brokerId, free, absent)
       if (moves.length > 0) return { cause, changes: this.#changesFor(moves) }
     }
     if (!this.isRebalancing) return null
@@ -202,7 +220,7 @@ export class AutomaticMoves {
     if (complete && moves.length === 0 && this.rebalanceMoves === 0)
       await this.stopRebalance(ownWrite('rebalance'))
     // The plan took its time: what was asked for meanwhile stands.
-    const changes = this.isRebalancing ? this.#changesFor(moves) : []
+    const changes = this.isRebalancing ? this.#changesFor(moves).filter(change => this.#couldEnd(change)) : []
     return changes.length === 0 ? null : { cause: 'REBALANCE', changes }
   }
 
@@ -252,11 +270,4 @@ function changeOf({ topic, partition }: TopicPartition, replicas: readonly numbe
 
 function leavingOf({ brokerId, drain }: Broker): Leaving {
   return { brokerId, cause: drain?.mode === 'DECOMMISSION' ? 'DECOMMISSION' : 'RECOVERY' }
-}
-
-/** One of them is to be added; or one is to stay, and can only be done without while nobody who goes is in sync. */
-function waitsForAny({ replicas, isr, reassignment }: Partition, away: ReadonlySet<number>): boolean {
-  const { target, adding } = reassignment!
-  if (membersOf(replicas, adding).some(id => away.has(id))) return true
-  return target.some(id => away.has(id)) && membersOf(replicas, isr).some(id => !target.includes(id))
 }

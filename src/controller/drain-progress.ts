@@ -2,6 +2,7 @@ import type { Broker } from '../metadata/broker.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
 import { membersOf } from '../metadata/replication.ts'
+import { absence } from './can-end.ts'
 import { planDecommission } from './placement/decommission.ts'
 import { asRegistered, placementView, type ResourcesOf } from './placement/image-view.ts'
 import { progressOf } from './replica-moves.ts'
@@ -68,7 +69,9 @@ type Obstacles = ReadonlyMap<string, string>
 
 /** Why replicas of the broker cannot be moved, by partition. */
 function obstaclesOf(image: Image, brokerId: number, resourcesOf: ResourcesOf): Obstacles {
-  const { stuck } = planDecommission(placementView(image, resourcesOf), brokerId, NAMED_MAX)
+  const offline = image.brokers().filter(({ status }) => status === 'OFFLINE')
+  const absent = absence(image, new Set(offline.map(broker => broker.brokerId)))
+  const { stuck } = planDecommission(placementView(image, resourcesOf), brokerId, NAMED_MAX, absent)
   return new Map(stuck.map(({ topic, partition, obstacle }) => [`${topic}-${partition}`, obstacle.text]))
 }
 

@@ -1,4 +1,5 @@
-import { type Obstacle, type Replacement, Replacements, reassigning } from './replacement.ts'
+import { REPLICATION_FACTOR_MAX } from '../../metadata/replication.ts'
+import { type Obstacle, type Replacement, Replacements, reassigning, waiting } from './replacement.ts'
 import type { PlacementView } from './view.ts'
 
 export type ReplicaMove = {
@@ -23,8 +24,24 @@ export type DecommissionPlan = {
   readonly left: number
 }
 
-/** How the replicas of a broker get away from it, `limit` at a time, topic by topic. */
-export function planDecommission(view: PlacementView, brokerId: number, limit: number): DecommissionPlan {
+/** Brokers that stay away, and whether a move of a row could end without them. */
+export type Absent = {
+  readonly brokers: ReadonlySet<number>
+  couldEnd(row: number, to: readonly number[]): boolean
+}
+
+const NOBODY: Absent = { brokers: new Set(), couldEnd: () => true }
+
+/**
+ * How the replicas of a broker get away from it, `limit` at a time, topic by topic. Those of brokers that stay away go with
+ * them: one after the other, the first might wait for the next for ever.
+ */
+export function planDecommission(
+  view: PlacementView,
+  brokerId: number,
+  limit: number,
+  absent = NOBODY,
+): DecommissionPlan {
   const replacements = new Replacements({ brokers: withoutNewReplicas(view, brokerId) })
   const registered = new Set(view.brokers.map(broker => broker.brokerId))
   const moves: ReplicaMove[] = []
@@ -35,8 +52,12 @@ export function planDecommission(view: PlacementView, brokerId: number, limit: n
     const from = view.replicas(row)
     if (!from.includes(brokerId)) moving += 1
     else if (moves.length < limit || view.isReassigning(row)) {
-      const leaving = [brokerId, ...from.filter(id => id !== brokerId && !registered.has(id))]
-      const found = view.isReassigning(row) ? reassigning(from) : replaceAll(replacements, from, leaving)
+      const others = from.filter(id => id !== brokerId)
+      const gone = [brokerId, ...others.filter(id => !registered.has(id))]
+      const away = others.filter(id => registered.has(id) && absent.brokers.has(id))
+      const found = view.isReassigning(row)
+        ? reassigning(from)
+        : ending(row, replaceMore(replacements, replaceAll(replacements, from, gone), gone, away), absent)
       if ('replicas' in found) moves.push({ topic, partition, from, to: found.replicas })
       else if (++stuckCount <= limit) stuck.push({ topic, partition, obstacle: found.obstacle })
     }
@@ -57,6 +78,30 @@ function replaceAll(
     replicas = found.replicas
   }
   return { replicas }
+}
+
+/** Of those who stay away as many as somebody takes over from, and the list has room for. */
+function replaceMore(
+  replacements: Replacements,
+  begun: Replacement,
+  gone: readonly number[],
+  away: readonly number[],
+): Replacement {
+  if ('obstacle' in begun) return begun
+  const room = REPLICATION_FACTOR_MAX - begun.replicas.length - gone.length
+  let { replicas } = begun
+  for (const brokerId of away.slice(0, Math.max(0, room))) {
+    const found = replacements.replace(replicas, brokerId)
+    if ('obstacle' in found) break
+    replicas = found.replicas
+  }
+  return { replicas }
+}
+
+/** A move that could not end would hold up others, and help nobody. */
+function ending(row: number, found: Replacement, absent: Absent): Replacement {
+  if ('obstacle' in found || absent.couldEnd(row, found.replicas)) return found
+  return waiting(found.replicas)
 }
 
 /** Whoever leaves takes nothing, even before it is known to drain. */

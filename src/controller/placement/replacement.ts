@@ -5,7 +5,7 @@ import { type BrokerLoad, type PlacementView, unavailableText } from './view.ts'
 
 /** Why no broker can take a replica over. */
 export type Obstacle = {
-  readonly code: 'REASSIGNING' | 'NO_BROKER_AVAILABLE' | 'TOO_FEW_BROKERS'
+  readonly code: 'REASSIGNING' | 'WAITING' | 'NO_BROKER_AVAILABLE' | 'TOO_FEW_BROKERS'
   readonly text: string
 }
 
@@ -127,6 +127,12 @@ export class Replacements {
 export function reassigning(target: readonly number[]): { readonly obstacle: Obstacle } {
   const text = `it is being reassigned to ${target.join(', ')}. It is planned when that is done or cancelled.`
   return obstacle('REASSIGNING', text)
+}
+
+/** Nobody takes over from brokers that stay away, and without them a move would not end. */
+export function waiting(target: readonly number[]): { readonly obstacle: Obstacle } {
+  const text = `moved to ${target.join(', ')}, it would wait for brokers that stay away. Start them again, or other brokers.`
+  return obstacle('WAITING', text)
 }
 
 function obstacle(code: Obstacle['code'], text: string): { readonly obstacle: Obstacle } {
