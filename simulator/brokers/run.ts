@@ -270,6 +270,7 @@ export class BrokerRun extends Run {
     const nothing = (): void => {}
     return {
       brokerRegistered: nothing,
+      brokerAmended: nothing,
       brokerStatus: nothing,
       brokerDrained: nothing,
       manyLost: () => this.coverage.add('controllersSuspectedThemselves'),

@@ -6,7 +6,7 @@ import fastify, {
   type FastifySchema,
   type FastifySchemaValidationError,
 } from 'fastify'
-import { DmqError, ERRORS, messageOf } from '../base/errors.ts'
+import { DmqError, ERRORS, FatalError, messageOf } from '../base/errors.ts'
 import type { Clock } from '../io/clock.ts'
 import { nodeClock } from '../io/node-clock.ts'
 import { ErrorBody } from '../protocol/rest/schemas.ts'
@@ -132,8 +132,12 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     await app.listen({ host, port })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-      throw new Error(`port ${port} on ${host} is in use by another process; stop it, or choose another port`)
+      throw new FatalError(
+        `port ${port} on ${host} is in use by another process; stop it, or choose another port`,
+      )
     }
-    throw new Error(`cannot listen on ${host}:${port}: ${messageOf(error)}`)
+    throw new FatalError(
+      `cannot listen on ${host}:${port} (${messageOf(error)}); --host and --port say where, or the node's entry in services.json`,
+    )
   }
 }

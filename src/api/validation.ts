@@ -57,9 +57,11 @@ export function codeOf(errors: readonly (ErrorObject | FastifySchemaValidationEr
 
 /** Of a value that is not legal: which field has it, as a path with dots, and what was expected. */
 export function detailsOf(errors: readonly (ErrorObject | FastifySchemaValidationError)[]) {
-  const { instancePath, message, keyword } = errors[0]!
+  const { instancePath, keyword } = errors[0]!
   const isAbsent = instancePath === '' || keyword === 'required' || keyword === 'additionalProperties'
-  return isAbsent ? undefined : { field: instancePath.slice(1).replaceAll('/', '.'), expected: message }
+  return isAbsent
+    ? undefined
+    : { field: instancePath.slice(1).replaceAll('/', '.'), expected: expectedOf(errors) }
 }
 
 /** Says what was given, where, and what was expected. */
@@ -74,5 +76,20 @@ export function faultOf(
     return `${part}${at}: unknown field ${JSON.stringify(params.additionalProperty)}`
   if (error.keyword === 'required')
     return `${part}${at}: field ${JSON.stringify(params.missingProperty)} is missing`
-  return `${part}${at}: ${error.message ?? 'is not valid'}`
+  return `${part}${at}: ${expectedOf(errors)}`
+}
+
+/** A value that is one of a few is told all of them; those of a union come one by one. */
+function expectedOf(errors: readonly (ErrorObject | FastifySchemaValidationError)[]): string {
+  const { instancePath, message = 'is not valid' } = errors[0]!
+  const allowed = errors
+    .filter(error => error.instancePath === instancePath)
+    .flatMap(({ keyword, params }) => {
+      const { allowedValues, allowedValue } = params as { allowedValues?: unknown[]; allowedValue?: unknown }
+      if (keyword === 'enum') return allowedValues ?? []
+      return keyword === 'const' ? [allowedValue] : []
+    })
+    .map(value => JSON.stringify(value))
+  if (allowed.length === 0) return message
+  return `must be ${allowed.length === 1 ? '' : 'one of '}${allowed.join(', ')}`
 }

@@ -18,6 +18,10 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   REASSIGNMENT_IN_PROGRESS: ({ topic, partition }) =>
     `Wait for it (dmq reassign list), or cancel it: dmq reassign cancel ${topic}-${partition}`,
   NO_REASSIGNMENT_IN_PROGRESS: () => 'dmq reassign list shows the moves there are.',
+  UNAUTHENTICATED: ({ proof }) =>
+    proof === 'of another time'
+      ? 'Set the clock of this machine, or of the node.'
+      : 'Give the key of this cluster with --cluster-key-file or CLUSTER_KEY_FILE.',
   NOT_CONTROLLER: () => 'Can it be reached from here? -b names the nodes to ask.',
 }
 

@@ -39,8 +39,8 @@ export class RestClient {
     this.#timeoutMs = timeoutMs
   }
 
-  async send<T>(request: RestRequest): Promise<T> {
-    const until = performance.now() + this.#timeoutMs
+  async send<T>(request: RestRequest, timeoutMs = this.#timeoutMs): Promise<T> {
+    const until = performance.now() + timeoutMs
     let last: RequestFailed
     for (;;) {
       const outcome = await this.#attempt<T>(request)
@@ -49,17 +49,20 @@ export class RestClient {
       if (performance.now() + RETRY_MS > until) break
       await new Promise(resolve => setTimeout(resolve, RETRY_MS))
     }
-    throw new RequestFailed(last.code, `${last.message} (tried for ${this.#timeoutMs} ms)`, last.details)
+    throw new RequestFailed(last.code, `${last.message} (tried for ${timeoutMs} ms)`, last.details)
   }
 
-  /** Every node once, the one that last pointed to itself first. Throws what trying again cannot mend. */
+  /**
+   * Every node once, the one that last pointed to itself first. Throws what trying again cannot mend. What a node said tells
+   * more than that another one said nothing.
+   */
   async #attempt<T>(request: RestRequest): Promise<{ answer: T } | { failed: RequestFailed }> {
     let failed = new RequestFailed('UNREACHABLE', 'no metadata node to ask')
     for (const url of [...this.#urls]) {
       const answer = await this.#sendTo(url, request).catch((error: unknown) =>
         unreachable(request, url, error),
       )
-      if (answer instanceof RequestFailed) failed = answer
+      if (answer instanceof RequestFailed) failed = failed.code === 'UNREACHABLE' ? answer : failed
       else if (answer.status < 300) return { answer: answer.body as T }
       else failed = this.#refused(answer)
     }
@@ -108,6 +111,17 @@ export class RestClient {
   /** Asks this node first from now on. */
   preferred(url: string): void {
     this.#urls = [url, ...this.#urls.filter(other => other !== url)]
+  }
+
+  /** Asks these nodes too, after those it knows. */
+  alsoAsk(urls: readonly string[]): void {
+    this.#urls = [...new Set([...this.#urls, ...urls])]
+  }
+
+  /** This node, and whoever named it, led nowhere: the others come first. */
+  lookElsewhere(url: string): void {
+    const [first, ...others] = this.#urls.filter(other => other !== url)
+    this.#urls = [...others, ...(first === undefined ? [] : [first]), url]
   }
 
   close(): Promise<void> {

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { FatalError, lineOf } from '../base/errors.ts'
 import { RestClient } from './rest-client.ts'
 
-const DEFAULT_BOOTSTRAP = 'http://localhost:9091,http://localhost:9092,http://localhost:9093'
+export const DEFAULT_BOOTSTRAP = 'http://localhost:9091,http://localhost:9092,http://localhost:9093'
 
 /** What every command that talks to a cluster knows: a client, and whether a program reads the output. */
 export type Session = {
@@ -42,7 +42,7 @@ export async function inSession(command: Command, work: (session: Session) => Pr
   }>()
   const urls =
     services === undefined
-      ? bootstrap.split(',').map(url => url.trim().replace(/\/$/, ''))
+      ? bootstrap.split(',').map(text => nodeUrl(text.trim()) ?? noAddress(command, text))
       : metadataUrls(services)
   const client = new RestClient(urls, timeout)
   const print: Session['print'] = (value, forPeople) => {
@@ -57,6 +57,19 @@ export async function inSession(command: Command, work: (session: Session) => Pr
   } finally {
     await client.close()
   }
+}
+
+/** `http://host:9091`, or `host:9091` for short; null: it is neither. */
+export function nodeUrl(text: string): string | null {
+  const url = /^(\[[\da-f:.]+\]|[\w.-]+):\d{1,5}\/?$/i.test(text) ? `http://${text}` : text
+  return /^https?:\/\//.test(url) && URL.canParse(url) ? url.replace(/\/$/, '') : null
+}
+
+/** Not in the option's own check, which never sees the value of DMQ_BOOTSTRAP. */
+function noAddress(command: Command, text: string): never {
+  return command.error(
+    `error: -b, --bootstrap (DMQ_BOOTSTRAP): ${JSON.stringify(text)} is no address of a metadata node; http://host:9091 or host:9091 is expected, several with commas.`,
+  )
 }
 
 type ServiceEntry = { url?: string; host?: string; port?: number }

@@ -1,6 +1,12 @@
 /** What the controller tells its log; `server/` gives each a line. */
 export type ControllerEvents = {
   brokerRegistered(event: { brokerId: number; host: string; port: number; brokerEpoch: number }): void
+  /** The same process says something else of itself, such as another pair; its epoch stays. */
+  brokerAmended(event: {
+    brokerId: number
+    brokerEpoch: number
+    pairedMetadataServiceId: number | null
+  }): void
   brokerStatus(event: { brokerId: number; status: string; reason: string; partitionsMoved: number }): void
   brokerDrained(event: { brokerId: number; mode: 'DRAIN' | 'DECOMMISSION' | null }): void
   /** Most brokers were lost at the same moment: this node may be the one that is cut off. */

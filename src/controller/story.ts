@@ -1,6 +1,7 @@
 import { counted } from '../base/counted.ts'
 import { type Change, changedCount } from '../metadata/change.ts'
 import type { Command } from '../metadata/command.ts'
+import type { RegisterBrokerCommand } from '../metadata/commands/register-broker.ts'
 import type { Image } from '../metadata/image.ts'
 import type { ControllerEvents } from './events.ts'
 
@@ -12,15 +13,8 @@ export function tell(
   changes: readonly Change[],
 ): void {
   switch (command.type) {
-    case 'RegisterBrokerCommand': {
-      const { brokerId, host, port } = command
-      return events.brokerRegistered({
-        brokerId,
-        host,
-        port,
-        brokerEpoch: image.broker(brokerId)?.brokerEpoch ?? 0,
-      })
-    }
+    case 'RegisterBrokerCommand':
+      return tellRegistration(events, image, command)
     case 'UpdateBrokerStatusCommand': {
       const { brokerId, status, reason } = command
       return events.brokerStatus({ brokerId, status, reason, partitionsMoved: changedCount(changes) })
@@ -60,4 +54,17 @@ export function tell(
     case 'RebalanceCommand':
       return events.rebalance({ wanted: command.wanted })
   }
+}
+
+/** `image` has it already: an epoch of before this version is that of a process that only amended what it said. */
+function tellRegistration(
+  events: ControllerEvents,
+  image: Image,
+  { brokerId, host, port, incarnationId, pairedMetadataServiceId }: RegisterBrokerCommand,
+): void {
+  const brokerEpoch = image.broker(brokerId)?.brokerEpoch ?? 0
+  // Of a plain client that repeats itself it is a sign of life.
+  if (incarnationId !== null && brokerEpoch < image.version)
+    return events.brokerAmended({ brokerId, brokerEpoch, pairedMetadataServiceId })
+  return events.brokerRegistered({ brokerId, host, port, brokerEpoch })
 }

@@ -49,7 +49,22 @@ export function isAuthorized(
   header: string | undefined,
   request: Request,
 ): boolean {
-  const match = /^DMQ-Cluster (\d{1,16})\.([\w-]+)$/.exec(header ?? '')
-  if (match === null || Math.abs(now - Number(match[1])) > WINDOW_MS) return false
-  return key.verify(match[2]!, 'request', match[1]!, request.method, request.path, request.body)
+  return proofFault(key, now, header, request) === null
+}
+
+export type ProofFault = 'missing' | 'of another time' | 'wrong'
+
+/** What is the matter with the `Authorization` header of a request; null: it proves the key. */
+export function proofFault(
+  key: ClusterKey,
+  now: number,
+  header: string | undefined,
+  { method, path, body }: Request,
+): ProofFault | null {
+  if (header === undefined) return 'missing'
+  const match = /^DMQ-Cluster (\d{1,16})\.([\w-]+)$/.exec(header)
+  if (match === null) return 'wrong'
+  const isOurs = key.verify(match[2]!, 'request', match[1]!, method, path, body)
+  if (!isOurs) return 'wrong'
+  return Math.abs(now - Number(match[1])) > WINDOW_MS ? 'of another time' : null
 }

@@ -3,8 +3,10 @@ import { counted } from '../base/counted.ts'
 import type { ConsensusEvents, Leadership } from '../consensus/consensus.ts'
 import type { ControllerEvents } from '../controller/events.ts'
 import type { Refusal } from '../raft/io.ts'
+import type { Voter } from '../raft/voters.ts'
 import type { Log } from './logger.ts'
 import type { MetadataNodeEvents } from './metadata-node.ts'
+import { isMember, removedText } from './readiness.ts'
 import { statusEvent } from './story.ts'
 
 /** What a metadata node's log says of elections: one line per thing that happened, not per message. */
@@ -44,7 +46,7 @@ export function refusalStory(log: Log): ConsensusEvents['refused'] {
 }
 
 /** Connections, and what came over them that could not be read. */
-export function peerStory(log: Log): Omit<MetadataNodeEvents, 'changed' | 'refused' | 'fatal'> {
+export function peerStory(log: Log): Omit<MetadataNodeEvents, 'changed' | 'refused' | 'fatal' | 'members'> {
   return {
     connected: nodeId => log('debug', 'peer.connected', `connected to metadata node ${nodeId}`, { nodeId }),
     disconnected: (nodeId, reason) =>
@@ -101,6 +103,20 @@ export function peerStory(log: Log): Omit<MetadataNodeEvents, 'changed' | 'refus
   }
 }
 
+/** Told once: when a node that was in the quorum finds in its log that it is not any more. */
+export function removalStory(
+  log: Log,
+  self: Pick<Voter, 'id' | 'uuid'>,
+): NonNullable<MetadataNodeEvents['members']> {
+  let wasMember = false
+  return configuration => {
+    const isIn = isMember(configuration, self)
+    if (wasMember && !isIn)
+      log('warn', 'quorum.removed', removedText(configuration), { index: configuration.index })
+    wasMember = isIn
+  }
+}
+
 export function controllerStory(log: Log): ControllerEvents {
   return {
     brokerRegistered: event =>
@@ -110,6 +126,11 @@ export function controllerStory(log: Log): ControllerEvents {
         `broker ${event.brokerId} registered at ${event.host}:${event.port}, epoch ${event.brokerEpoch}`,
         event,
       ),
+    brokerAmended: event => {
+      const { brokerId, brokerEpoch, pairedMetadataServiceId: pair } = event
+      const paired = pair === null ? 'paired with no metadata node' : `paired with metadata node ${pair}`
+      log('info', 'broker.amended', `broker ${brokerId} goes on in epoch ${brokerEpoch}, ${paired}`, event)
+    },
     brokerStatus(event) {
       const moved =
         event.partitionsMoved > 0 ? `; ${counted(event.partitionsMoved, 'partition')} changed with it` : ''

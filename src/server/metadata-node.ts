@@ -45,6 +45,8 @@ export type MetadataNodeEvents = Omit<ConsensusEvents, 'membersChanged'> & {
   /** There is too little room left; proposals are refused until there is more. */
   lowDisk(bytes: number, least: number): void
   roomAgain(): void
+  /** The members changed, as this node's own log says. */
+  members?(configuration: Configuration): void
   /** A snapshot on this disk is damaged; an older one serves. */
   snapshotDamaged(reason: string): void
 }
@@ -93,6 +95,7 @@ export class MetadataNode {
     this.#rehearsal = new LossRehearsal(replica, clock)
     const membersChanged = (members: Configuration): void => {
       this.#peers.setTargets(targetsOf(members, options))
+      events.members?.(members)
     }
     this.consensus = new Consensus(options.raft, restored, {
       log,

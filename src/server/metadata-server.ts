@@ -26,7 +26,7 @@ import { requireClusterKey } from './cluster-key.ts'
 import { type Identity, openIdentity } from './identity.ts'
 import { logStore } from './log-store.ts'
 import { createLogger } from './logger.ts'
-import { controllerStory, leadershipStory, peerStory, refusalStory } from './metadata-events.ts'
+import { controllerStory, leadershipStory, peerStory, refusalStory, removalStory } from './metadata-events.ts'
 import { MetadataNode } from './metadata-node.ts'
 import { LeadershipWatch } from './metrics/leadership-watch.ts'
 import { metadataMetrics } from './metrics/metadata-metrics.ts'
@@ -84,6 +84,7 @@ export async function startMetadataServer(
     { disk: nodeDisk, clock: nodeClock, network },
     {
       ...peerStory(log),
+      members: removalStory(log, { id: self.id, uuid: identity.directoryUuid }),
       changed(leadership) {
         tellLeadership(leadership)
         leaderships.changed(leadership)

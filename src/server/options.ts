@@ -254,7 +254,29 @@ export function readOptions({ flags, env, file }: OptionSources): { options: Opt
       check(option, find(option, flags, env, yaml, file)),
     ]),
   )
+  const isGiven = (option: OptionSpec): boolean =>
+    find(withoutDefault(option), flags, env, yaml, file) !== null
+  checkHeartbeats(options as unknown as Options, isGiven)
   return { options: options as unknown as Options, warnings }
+}
+
+function withoutDefault({ default: _, ...option }: OptionSpec): OptionSpec {
+  return option
+}
+
+/**
+ * A broker whose pauses are as long as its session goes away and comes back for ever. Only what is given is compared: the
+ * session timeout is the metadata nodes' own, and where it is not given here it may be another one there.
+ */
+function checkHeartbeats(
+  { heartbeatMs, sessionTimeoutMs }: Options,
+  isGiven: (option: OptionSpec) => boolean,
+): void {
+  const { heartbeatMs: pause, sessionTimeoutMs: silence } = OPTIONS
+  if (!isGiven(pause) || !isGiven(silence) || heartbeatMs! < sessionTimeoutMs!) return
+  throw new FatalError(
+    `${pause.key} is ${heartbeatMs} ms and ${silence.key} ${sessionTimeoutMs} ms: the pause between heartbeats must be smaller, best a fifth of it (--${pause.flag}, --${silence.flag})`,
+  )
 }
 
 function find(

@@ -2,10 +2,11 @@ import type { Readiness } from '../api/operations/health.ts'
 import { counted } from '../base/counted.ts'
 import type { Consensus } from '../consensus/consensus.ts'
 import type { Status } from '../raft/io.ts'
+import { type Configuration, membersOf } from '../raft/voters.ts'
 import type { RoomWatch } from './room-watch.ts'
 
 export type ReadinessFacts = {
-  readonly consensus: Pick<Consensus, 'status' | 'leadership' | 'diskIsSlow'>
+  readonly consensus: Pick<Consensus, 'status' | 'leadership' | 'configuration' | 'diskIsSlow'>
   readonly room: Pick<RoomWatch, 'isLow' | 'freeBytes'>
   readonly electionTimeoutMs: number
 }
@@ -17,13 +18,32 @@ const STALLED_TIMEOUTS = 2
 export function readiness({ consensus, room, electionTimeoutMs }: ReadinessFacts): Readiness {
   const status = consensus.status()
   const reasons = [
-    quorumFault(status, consensus.leadership.ready, electionTimeoutMs),
+    removedFault(status, consensus.configuration) ??
+      quorumFault(status, consensus.leadership.ready, electionTimeoutMs),
     consensus.diskIsSlow
       ? 'the disk is slow: a write of the log takes longer than half an election timeout'
       : null,
     room.isLow ? `the disk is nearly full: ${room.freeBytes} bytes are left; make room` : null,
   ].filter(reason => reason !== null)
   return { ready: reasons.length === 0, reasons }
+}
+
+/**
+ * Why it will hear of no controller any more. A node that was added lately may have only what was before that; a controller
+ * brings it the rest, and so it is not told this while it has one.
+ */
+function removedFault({ id, uuid, leader }: Status, configuration: Configuration | null): string | null {
+  if (leader !== null || configuration === null || isMember(configuration, { id, uuid })) return null
+  return removedText(configuration)
+}
+
+/** Whether a node, with this data directory, votes or learns. */
+export function isMember(configuration: Configuration, { id, uuid }: Pick<Status, 'id' | 'uuid'>): boolean {
+  return membersOf(configuration).some(member => member.id === id && member.uuid === uuid)
+}
+
+export function removedText({ index }: Configuration): string {
+  return `by entry ${index} of its own log this node is not in the quorum: it was removed and can be stopped, or its log lacks the entry that adds it`
 }
 
 /** Why the quorum does not serve here; null: it does. */

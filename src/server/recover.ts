@@ -8,7 +8,7 @@ import { nodeClock } from '../io/node-clock.ts'
 import { SnapshotStore } from '../log/snapshot-store.ts'
 import { CHANGE_MEMBERS } from '../raft/entry.ts'
 import type { Restored } from '../raft/options.ts'
-import { electorsOf, encodeConfiguration } from '../raft/voters.ts'
+import { electorsOf, encodeConfiguration, type Voter } from '../raft/voters.ts'
 import { type Place, type StoppedNode, withStoppedNode } from './stopped-node.ts'
 
 /** What a recovery from this data directory comes to. */
@@ -35,6 +35,7 @@ export function recover(disk: Disk, place: Place, dryRun: boolean): Promise<Reco
     const store = new SnapshotStore(disk, join(place.folder, 'snapshots'))
     const { restored } = await restore(node.log, store, new Replica(nodeClock), 1024 * 1024)
     store.close()
+    voterOf(node, restored)
     if (!dryRun) await appendRecovery(node, restored)
     return describe(node, restored, !dryRun)
   })
@@ -61,6 +62,17 @@ function configurationOf({ configurations }: Restored) {
   return configuration
 }
 
+/** This node as its own log has it. Throws FatalError if it does not vote there: nothing can be recovered from it. */
+function voterOf({ identity }: Pick<StoppedNode, 'identity'>, restored: Restored): Voter {
+  const { nodeId: id, directoryUuid: uuid } = identity
+  const voters = electorsOf(configurationOf(restored))
+  const known = voters.find(voter => voter.id === id && voter.uuid === uuid)
+  if (known !== undefined) return known
+  throw new FatalError(
+    `node ${id} is not a voter in its own log (voters: ${voters.map(voter => voter.id).join(', ')}): recover from the data directory of one that is`,
+  )
+}
+
 function lastTerm({ runs, base }: Restored): number {
   return runs.at(-1)?.term ?? base.term
 }
@@ -75,12 +87,7 @@ const TERMS_MISSED_MAX = 1_000_000
 async function appendRecovery({ identity, log }: StoppedNode, restored: Restored): Promise<void> {
   const { hardState, last } = restored
   const before = configurationOf(restored)
-  const { nodeId: id, directoryUuid: uuid } = identity
-  const known = electorsOf(before).find(voter => voter.id === id)
-  if (known?.uuid !== uuid)
-    throw new FatalError(
-      `node ${id} is not a voter in its own log: recover from the data directory of one that is`,
-    )
+  const known = voterOf({ identity }, restored)
   const term = Math.max(hardState.term, lastTerm(restored)) + TERMS_MISSED_MAX
   const recoveryEpoch = before.recoveryEpoch + 1
   const index = last + 1
@@ -97,7 +104,7 @@ async function appendRecovery({ identity, log }: StoppedNode, restored: Restored
     truncateFrom: null,
     firstIndex: index,
     records: [encodeEntry({ index, term, type: CHANGE_MEMBERS, data })],
-    state: encodeHardState({ ...hardState, term, votedFor: id }),
+    state: encodeHardState({ ...hardState, term, votedFor: known.id }),
   })
 }
 

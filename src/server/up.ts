@@ -5,9 +5,10 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { FatalError } from '../base/errors.ts'
-import { wholeNumber } from '../cli/session.ts'
+import { DEFAULT_BOOTSTRAP, wholeNumber } from '../cli/session.ts'
 import { HttpClient } from '../io/http-client.ts'
 import { mirrorAddress } from '../mirror/address.ts'
+import { LOCAL_KEY_FILE } from './cluster-key.ts'
 import { missingHeapFlags } from './heap-flags.ts'
 import { EXIT } from './process.ts'
 import { parseServices, type Service, type Services } from './services.ts'
@@ -286,10 +287,28 @@ function welcome(
     `Data is kept in ${folder} for the next start. Ctrl-C stops everything.`,
     '',
     'Five things to try in another terminal:',
+    ...elsewhere(metadata, folder),
     `  1. npx dmq topic create orders --partitions 6 --replication-factor ${replicas}`,
     '  2. npx dmq topic describe orders',
     '  3. npx dmq quorum',
-    `  4. kill -9 $(pgrep -f 'dmq.mjs metadata --node-id ${controller} ')    # the controller; another takes over`,
+    `  4. kill -9 $(pgrep -f ${processPattern(controller, folder)})    # the controller; another takes over`,
     `  5. curl -s ${metadata[0]!.url}/api/v1/metadata/cluster    # and ${metadata[0]!.url}/docs in a browser`,
   ].join('\n')
+}
+
+/** What the commands must be told of a cluster that is not where they look for one by themselves. */
+function elsewhere(metadata: readonly Service[], folder: string): string[] {
+  const urls = metadata.map(({ url }) => url)
+  const key = join(folder, 'cluster.key')
+  const variables = [
+    ...(urls.join() === DEFAULT_BOOTSTRAP ? [] : [`DMQ_BOOTSTRAP=${quoted(urls.join())}`]),
+    ...(resolve(key) === resolve(LOCAL_KEY_FILE) ? [] : [`CLUSTER_KEY_FILE=${quoted(resolve(key))}`]),
+  ]
+  return variables.length === 0 ? [] : [`     export ${variables.join(' ')}    # first`]
+}
+
+/** Finds one node of this cluster, and none of another on the same machine. */
+function processPattern(nodeId: number, folder: string): string {
+  const services = join(resolve(folder), 'services.json').replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return `'${`dmq.mjs metadata --node-id ${nodeId} --services ${services} `.replaceAll("'", `'\\''`)}'`
 }

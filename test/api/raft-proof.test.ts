@@ -94,7 +94,9 @@ harmless('without a proof the answer is the current term and false, whatever the
         )
     }
   }
-  assertError(await send(leader, 'GET', `${RAFT}/status`), 'UNAUTHENTICATED')
+  const bare = await send(leader, 'GET', `${RAFT}/status`)
+  assertError(bare, 'UNAUTHENTICATED')
+  assert.match(bare.body.error.message, /^the proof of the cluster key is missing\./)
 })
 
 harmless('a proof that is forged, expired, or of another request is none', async () => {
@@ -123,6 +125,14 @@ harmless('a proof that is forged, expired, or of another request is none', async
     for (const proved of wrong)
       await assertIgnored(follower, path, await sendProved(follower, 'POST', path, body, proved))
   }
+  for (const at of [now - 6 * 60_000, now + 6 * 60_000]) {
+    const answer = await sendProved(follower, 'GET', `${RAFT}/status`, undefined, { at })
+    assertError(answer, 'UNAUTHENTICATED')
+    assert.match(
+      answer.body.error.message,
+      /is right, but made more than five minutes ago or ahead\. Set the clocks/,
+    )
+  }
   const headers = [
     '',
     'DMQ-Cluster',
@@ -139,9 +149,11 @@ harmless('a proof that is forged, expired, or of another request is none', async
   for (const authorization of headers) {
     const text = JSON.stringify(vote)
     await assertIgnored(follower, VOTE, await send(follower, 'POST', VOTE, text, { authorization }))
-    assertError(
-      await send(follower, 'GET', `${RAFT}/status`, undefined, { authorization }),
-      'UNAUTHENTICATED',
+    const answer = await send(follower, 'GET', `${RAFT}/status`, undefined, { authorization })
+    assertError(answer, 'UNAUTHENTICATED')
+    assert.match(
+      answer.body.error.message,
+      /^the proof of the cluster key is wrong: it was made with another key/,
     )
   }
 })

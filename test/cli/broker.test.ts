@@ -81,9 +81,17 @@ test('what can be done about an error is a command, in the answers to parts of a
   )
   const wait = /is being moved.* Wait for it \(dmq reassign list\), or cancel it: dmq reassign cancel t0-0/
   assert.match((await run('reassign', 'start', 't0-0=2,4')).out, wait)
-  assert.match((await run('plan', 'reassign', 't0-0=2,4')).out, wait)
+  const planned = await run('plan', 'reassign', 't0-0=2,4')
+  assert.deepEqual([planned.code, planned.out], [1, ''])
+  assert.match(planned.err, wait)
   assert.match((await run('topic', 'alter', 't0', '-r', '1')).err, wait)
-  await run('reassign', 'cancel', 't0-0')
+  await run('reassign', 'start', 't2-0=1,4')
+  const cancelled = await run('reassign', 'cancel', 't0-0', 't3-0', 't2-0')
+  assert.deepEqual(
+    [cancelled.code, cancelled.out],
+    [1, 'the move of t0-0 is cancelled\nthe move of t2-0 is cancelled\n'],
+  )
+  assert.match(cancelled.err, /^dmq: NO_REASSIGNMENT_IN_PROGRESS: .*t3-0/)
   await run('reassign', 'start', 't1-0=1,2')
   await run('broker', 'remove', '4')
 })
@@ -147,4 +155,14 @@ test('a broker that holds nothing and is away is a ghost; one that lives is not 
     'broker 3 removed; it was ONLINE: stop it, or it registers again\n',
   )
   assert.equal((await run('broker', 'remove', '4')).out, 'broker 4 removed\n')
+})
+
+test('of a broker that is OFFLINE already nobody is told to stop it', async () => {
+  const registration = { brokerId: 4, host: 'localhost', port: 19_004, incarnationId: 'starts' }
+  await cluster.write('POST', '/brokers', registration)
+  assert.match(
+    (await run('broker', 'decommission', '4')).out,
+    /\n\nIt is OFFLINE already: dmq broker remove 4\n/,
+  )
+  await run('broker', 'remove', '4')
 })

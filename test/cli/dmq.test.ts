@@ -79,6 +79,73 @@ test('a mistake in the command line is exit code 2, and says where help is', asy
   assert.deepEqual([help.code, /Examples:/.test(help.out)], [0, true])
 })
 
+test('an address may be host and port; what is none, or no number there is, is refused at once', async () => {
+  const { port } = new URL(cluster.metadata[0]!.url)
+  assert.equal((await run('topic', 'list', '-b', `localhost:${port}`)).code, 0)
+  const cases: [string[], RegExp][] = [
+    [['topic', 'list', '-b', 'nonsense'], /"nonsense" is no address of a metadata node; http:\/\/host:9091/],
+    [['topic', 'list', '-b', 'localhost:9091,ftp://x'], /"ftp:\/\/x" is no address/],
+    [['history', '-n', '0'], /1 to 1000 is expected/],
+    [['history', '-n', '5000'], /1 to 1000 is expected/],
+    [['history', '--from', '5', '--to', '3'], /--from 5 is after --to 3/],
+    [['features', 'upgrade', 'metadata.version=2'], /dmq features upgrade metadata\.version --to 2/],
+  ]
+  for (const [args, expected] of cases) {
+    const { code, err } = await run(...args)
+    assert.equal(code, 2, args.join(' '))
+    assert.match(err, expected)
+  }
+  const told = JSON.parse((await run('topic', 'list', '-b', 'nonsense', '--json')).err)
+  assert.equal(told.error.code, 'USAGE')
+})
+
+test('a feature that is not known is answered with those that are', async () => {
+  const { err } = await run('features', 'upgrade', 'foo')
+  assert.match(err, /feature "foo" is not known; known are metadata\.version/)
+})
+
+test('a change of members that names nobody is refused before anything is done', async () => {
+  const nowhere = ['--url', 'http://localhost:1', '--timeout', '400']
+  const replaced = await run('quorum', 'replace', '9', '4', ...nowhere)
+  assert.match(replaced.err, /node 9 is no voter; the voters are 1, 2, 3\n/)
+  assert.match((await run('quorum', 'remove', '9')).err, /node 9 is no member .* the voters are 1, 2, 3\n/)
+  assert.match((await run('quorum', 'add', '4', ...nowhere)).err, /no answer from .*tried for 400 ms/)
+})
+
+test('who gives another key is told which option it is', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dmq-key-'))
+  const file = join(folder, 'cluster.key')
+  writeFileSync(file, 'x'.repeat(32))
+  const env = { ...process.env, DMQ_BOOTSTRAP: cluster.metadata[0]!.url, CLUSTER_KEY_FILE: file }
+  delete (env as NodeJS.ProcessEnv).CLUSTER_KEY
+  const err = await new Promise<string>(resolve => {
+    execFile(process.execPath, [dmq, 'quorum'], { env }, (_error, _out, text) => resolve(text))
+  })
+  rmSync(folder, { recursive: true })
+  assert.match(
+    err,
+    /UNAUTHENTICATED: the proof of the cluster key is wrong.* --cluster-key-file or CLUSTER_KEY_FILE/,
+  )
+})
+
+test('a node whose port is taken ends with one line', async () => {
+  const taken = createServer().listen(0, 'localhost')
+  await once(taken, 'listening')
+  const { port } = taken.address() as { port: number }
+  const folder = mkdtempSync(join(tmpdir(), 'dmq-port-'))
+  const services = join(folder, 'services.json')
+  const entry = (id: number) => ({ id, url: `http://localhost:${port}` })
+  writeFileSync(services, JSON.stringify({ metadataServices: [entry(1)], storageServices: [] }))
+  const metadata = ['metadata', '--node-id', '1', '--services', services, '--data-dir', join(folder, 'data')]
+  const { code, err } = await run(...metadata)
+  assert.deepEqual(
+    [code, err],
+    [1, `dmq: port ${port} on localhost is in use by another process; stop it, or choose another port\n`],
+  )
+  taken.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
 test('brokers are asked of the controller, whichever node is named: only it hears heartbeats', async () => {
   const { url: leads } = await cluster.controller()
   const { url } = cluster.metadata.find(node => node.url !== leads)!
@@ -103,6 +170,22 @@ test('without a controller brokers are shown as another node knows them, and tha
   assert.deepEqual([code, /^ +1 +localhost:9 /m.test(out)], [0, true])
   assert.match(err, /^dmq: no controller answers: this is what another metadata node knows/)
   assert.equal(JSON.parse((await run(...args, '--json')).err).note.code, 'NO_CONTROLLER')
+
+  const described = await run('broker', 'describe', '1', '-b', last!.url, '--timeout', '300')
+  assert.match(described.out, /^last heartbeat +not known: a controller knows of those it has heard itself$/m)
+
+  const everybody = [last!, ...others].map(({ url }) => url).join(',')
+  const created = await run('topic', 'create', 'late', '-b', everybody, '--timeout', '300')
+  assert.match(created.err, /^dmq: NO_CONTROLLER: /)
+  const quorum = await run('quorum', '-b', everybody, '--timeout', '300')
+  const { id } = last!.entry
+  assert.equal(quorum.code, 0, quorum.err)
+  assert.match(
+    quorum.err,
+    new RegExp(`^dmq: no controller answers: this is what metadata node ${id} has in its log`),
+  )
+  assert.match(quorum.out, new RegExp(`^ +${id} +(CANDIDATE|FOLLOWER) +- +- `, 'm'))
+  for (const { entry } of others) assert.match(quorum.out, new RegExp(`^ +${entry.id} +- +- +- `, 'm'))
 })
 
 test('a voter that is not there is UNREACHABLE, and nothing is known of it in a term in which it was not heard', async () => {
@@ -231,6 +314,11 @@ test('dmq up runs a cluster, keeps its data, names ports in use, and ends with i
       out += chunk
     })
     await until('the welcome', async () => out.includes('Five things to try'))
+    const pattern = /pgrep -f '(.*?)'\)/.exec(out)![1]!
+    const found = execFileSync('pgrep', ['-f', pattern]).toString().trim().split('\n').map(Number)
+    assert.deepEqual(found, [await childOf(child.pid!, 'metadata')], 'node 1 of this cluster, and no other')
+    const key = join(folder, 'cluster.key')
+    assert.ok(out.includes(`     export DMQ_BOOTSTRAP=${url} CLUSTER_KEY_FILE=${key}    # first\n`), out)
     return child
   }
   const first = await start()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RAFT, raftStatus, sendProved } from '../api/contract.ts'
-import { Cluster, type NodeProcess, until } from './processes.ts'
+import { ask, Cluster, type NodeProcess, until } from './processes.ts'
 
 /** Broker 7 is nobody: it registers, and never sends a heartbeat. */
 const PATIENT = ['--session-timeout-ms', '600000']
@@ -54,6 +54,7 @@ test('a cluster grows from one metadata node to three and five and shrinks to on
   await using cluster = await Cluster.start({ metadata: 1, storage: 0, args: PATIENT })
   await cluster.write('POST', '/brokers', { brokerId: 7, host: 'localhost', port: 19_999 })
   const nodes: NodeProcess[] = [...cluster.metadata]
+  await assert.rejects(quorum(cluster, 'transfer'), /node 1 is the only voter/)
   const count = await underLoad(cluster, async () => {
     for (const id of [2, 3, 4, 5]) {
       const node = await cluster.addMetadataNode(id, PATIENT)
@@ -63,13 +64,21 @@ test('a cluster grows from one metadata node to three and five and shrinks to on
     }
     // The first one is the controller: it removes itself, and another takes over.
     for (const id of [1, 5, 3, 2]) {
-      const view = await quorum(cluster, 'remove', String(id))
+      // Node 1 alone is named, even to remove it.
+      const view = await quorum(cluster, 'remove', String(id), ...(id === 1 ? ['-b', nodes[0]!.url] : []))
       assert(!ids(view.voters).includes(id))
     }
   })
   const view = await quorum(cluster)
   assert.deepEqual([ids(view.voters), view.leaderId], [[4], 4])
   assert(count > 20, `only ${count} writes`)
+  for (const node of nodes.filter(({ entry }) => entry.id !== 4)) {
+    await until('it says that it was removed', async () => {
+      const { body } = await ask('GET', `${node.url}/health/ready`)
+      return body.reasons.some((reason: string) => /^by entry \d+ of its own log/.test(reason))
+    })
+    await until('its log says so too', async () => node.output.includes('"quorum.removed"'))
+  }
   await assertSameTopics(cluster, [nodes[3]!], count)
 })
 

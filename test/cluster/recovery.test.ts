@@ -58,6 +58,21 @@ test('two of three voters are lost for good: the third is made a cluster of its 
   )
 })
 
+test('a node that never voted is no place to recover from, and that is said before anything is done', async () => {
+  await using cluster = await Cluster.start({ metadata: 1, storage: 0 })
+  const node = await cluster.addMetadataNode(2)
+  await cluster.dmq('quorum', 'add', '2', '--url', node.url, '--learner')
+  await until(
+    'it has the log',
+    async () => (await cluster.readAt(node, '/controller')).body.nodeState === 'LEARNER',
+  )
+  await node.end('SIGKILL')
+  await assert.rejects(
+    cluster.dmq('recover', node.folder),
+    /node 2 is not a voter in its own log \(voters: 1\)/,
+  )
+})
+
 test('storage nodes follow a cluster that was recovered from a voter which had missed many terms', async () => {
   await using cluster = await Cluster.start({ metadata: 3, storage: 1 })
   const [one, two, three] = cluster.metadata

@@ -37,6 +37,7 @@ export function drain(app: FastifyInstance, context: Context): void {
       schema: { summary, params: BrokerParams, querystring: WriteQuery, response },
       handler: async (request, reply) => {
         const { brokerId } = request.params
+        assertNoFields(request.body)
         await context.controller.reign.brokers.drain(brokerId, mode, writeOf(request, reply, context))
         return progress(context, brokerId)
       },
@@ -62,4 +63,14 @@ function progress({ replica: { image }, controller }: Context, brokerId: number)
   const broker = image.broker(brokerId)
   if (broker === undefined) throw new DmqError('UNKNOWN_BROKER', `broker ${brokerId} is not registered`)
   return drainProgress(image, broker, controller.resourcesOf)
+}
+
+/** The path says all: no body, or an empty one. */
+function assertNoFields(body: unknown): void {
+  if (body === undefined || body === null) return
+  if (typeof body !== 'object' || Array.isArray(body))
+    throw new DmqError('INVALID_REQUEST', 'body must be object, or absent')
+  const [name] = Object.keys(body)
+  if (name !== undefined)
+    throw new DmqError('INVALID_REQUEST', `body: unknown field ${JSON.stringify(name)}; no field is expected`)
 }

@@ -3,6 +3,7 @@ import { DmqError } from '../../base/errors.ts'
 import { type DecommissionDraft, decommissionDraft } from '../../controller/plan/decommission.ts'
 import { planOf } from '../../controller/plan/plan.ts'
 import { commandsFor, notesOn, notesOnMoves, type Planned } from '../../controller/plan/planned.ts'
+import type { Rejection } from '../../metadata/decision.ts'
 import { PlanBody, PlanSchema } from '../../protocol/rest/history-schemas.ts'
 import { WriteQuery } from '../../protocol/rest/schemas.ts'
 import type { Context } from '../context.ts'
@@ -29,9 +30,17 @@ export function plan(app: FastifyInstance, context: Context): void {
       notes = notesOn(image, planned)
       return commandsFor(image, planned, topic => topics.commandFor(topic))
     })
+    assertSomethingLeft(planned, refused)
     notes.push(...notesOnMoves(unfinished))
     return { action: planned.action, version, ...outcome, refused: refused.map(errorOf), notes }
   })
+}
+
+/** When each of the moves would be refused, the plan is that refusal. */
+function assertSomethingLeft(planned: Planned, refused: readonly Rejection[]): void {
+  const [first] = refused
+  if (planned.action !== 'reassign' || first === undefined || refused.length < planned.changes.length) return
+  throw new DmqError(first.rejected, refused.map(({ message }) => message).join(' '), first.details)
 }
 
 /** Where its replicas would go is a decision of its own, which the commands carry. */

@@ -23,6 +23,11 @@ export function transfer(app: FastifyInstance, context: Context): void {
       const known = voters.map(({ id }) => id).join(', ')
       throw new DmqError('INVALID_REQUEST', `body.nodeId: node ${target} is not a voter; voters are ${known}`)
     }
+    if (target === null && voters.every(({ id }) => id === nodeId))
+      throw new DmqError(
+        'MEMBERSHIP_CHANGE_REFUSED',
+        `node ${nodeId} is the only voter: there is no other that could take over`,
+      )
     if (target === nodeId) return quorumView(context)
     if (await consensus.transfer(target, request.query.timeoutMs ?? timeoutMs)) return quorumView(context)
     throw new DmqError(

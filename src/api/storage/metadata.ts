@@ -3,7 +3,7 @@ import { DmqError, messageOf } from '../../base/errors.ts'
 import type { StorageNode } from '../../broker/broker.ts'
 import type { StorageUpdate } from '../../broker/metadata-copy.ts'
 import { StorageUpdateAnswer, StorageUpdateBody } from '../../protocol/rest/schemas.ts'
-import { hasProof } from '../authorization.ts'
+import { requireProof } from '../authorization.ts'
 import { commandFault } from '../command-fault.ts'
 import type { StorageContext } from '../storage-context.ts'
 
@@ -15,12 +15,7 @@ export function storageMetadata(app: FastifyInstance, { broker, key, clock, door
     response: { 200: StorageUpdateAnswer },
   }
   app.post<{ Body: StorageUpdateBody }>('/metadata', { schema }, request => {
-    if (!hasProof(request, key, clock)) {
-      throw new DmqError(
-        'UNAUTHENTICATED',
-        'this endpoint needs a proof of the cluster key in the Authorization header (scheme DMQ-Cluster)',
-      )
-    }
+    requireProof(request, { key, clock })
     return receive(broker, request.body)
   })
   doors.add<StorageUpdateBody>('metadata', StorageUpdateBody, body => receive(broker, body))

@@ -4,7 +4,7 @@ import { clusterOptions, inSession, type Session, wholeNumber } from '../session
 import { sheet, table } from '../table.ts'
 import { type BrokerView, timeText } from '../views.ts'
 
-type Progress = {
+export type Progress = {
   brokerId: number
   status: string
   mode: 'DRAIN' | 'DECOMMISSION' | null
@@ -112,7 +112,16 @@ function waitText({ mode, leaders, replicas, left }: Progress): string {
   return `${total - counted.left} of ${total} moved, ${counted.left} left${why}`
 }
 
-function progressText({ brokerId, status, mode, since, done, leaders, replicas, left }: Progress): string {
+export function progressText({
+  brokerId,
+  status,
+  mode,
+  since,
+  done,
+  leaders,
+  replicas,
+  left,
+}: Progress): string {
   if (mode === null) return `broker ${brokerId} is ${status}, and is not drained`
   const head = sheet([
     ['broker', `${brokerId}, ${status}`],
@@ -120,13 +129,17 @@ function progressText({ brokerId, status, mode, since, done, leaders, replicas, 
     ['leads', `${leaders.left} of ${counted(leaders.atStart, 'partition')}`],
     ['holds', `${replicas.left} of ${counted(replicas.atStart, 'replica')}`],
   ])
-  if (left.length === 0)
-    return mode === 'DECOMMISSION' ? `${head}\n\nStop it, then: dmq broker remove ${brokerId}` : head
+  if (left.length === 0) return mode === 'DECOMMISSION' ? `${head}\n\n${removeText(brokerId, status)}` : head
   const reasons = [...Map.groupBy(left, ({ why }) => why)].slice(0, SHOWN_MAX)
   const told = reasons.reduce((sum, [, places]) => sum + places.length, 0)
   const total = mode === 'DRAIN' ? leaders.left : replicas.left
   const more = total > told ? `\nand ${total - told} more` : ''
   return `${head}\n\n${table(['LEFT', 'WHY'], reasons.map(reasonRow))}${more}`
+}
+
+function removeText(brokerId: number, status: string): string {
+  const remove = `dmq broker remove ${brokerId}`
+  return status === 'OFFLINE' ? `It is OFFLINE already: ${remove}` : `Stop it, then: ${remove}`
 }
 
 /** One row for each reason, however many partitions share it. */

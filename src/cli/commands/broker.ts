@@ -77,7 +77,10 @@ function describeText(view: BrokerView): string {
     ['since', timeText(view.statusSince)],
     ['epoch', view.brokerEpoch],
     ['registered', timeText(view.registeredAt)],
-    ['last heartbeat', timeText(view.lastHeartbeatAt) ?? 'not known: the controller has heard none'],
+    [
+      'last heartbeat',
+      timeText(view.lastHeartbeatAt) ?? 'not known: a controller knows of those it has heard itself',
+    ],
     ['leads', counted(view.leaders, 'partition')],
     ['holds', counted(view.replicas, 'replica')],
   ])

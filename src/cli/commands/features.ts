@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { clusterOptions, inSession, wholeNumber } from '../session.ts'
 import { table } from '../table.ts'
 
@@ -20,7 +20,7 @@ export function features(program: Command): void {
       })
     })
   clusterOptions(group.command('upgrade'))
-    .argument('[feature]', 'which', 'metadata.version')
+    .argument('[feature]', 'which', featureName, 'metadata.version')
     .option('--to <level>', 'the new level, if not the highest that the controller supports', wholeNumber)
     .option('--dry-run', 'ask every node whether it supports it, change nothing')
     .description('raise a level, when every node runs the new release; it never goes down again')
@@ -40,6 +40,12 @@ export function features(program: Command): void {
         )
       })
     })
+}
+
+function featureName(text: string): string {
+  const [name, level] = text.split('=')
+  if (level === undefined) return text
+  throw new InvalidArgumentError(`the level is an option: dmq features upgrade ${name} --to ${level}`)
 }
 
 function featuresText({ features }: Features): string {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { counted } from '../../base/counted.ts'
 import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { table } from '../table.ts'
@@ -26,18 +26,26 @@ export function history(program: Command): void {
     .option('-B, --broker <id>', 'only what changed this broker, or its part in partitions', wholeNumber)
     .option('--from <version>', 'from this version on, all of it; else the newest', wholeNumber)
     .option('--to <version>', 'up to this version', wholeNumber)
-    .option('-n, --limit <n>', 'so many of the newest, at most 1000', wholeNumber, 50)
+    .option('-n, --limit <n>', 'so many of the newest, at most 1000', pageSize, 50)
     .addHelpText(
       'after',
       '\nExamples:\n  dmq history\n  dmq history --topic orders\n  dmq history --broker 102 --from 640 --to 812 --json',
     )
     .action(async (options: HistoryOptions, command: Command) => {
+      const { from = 0, to = from } = options
+      if (from > to) command.error(`error: --from ${from} is after --to ${to}: no version is between them.`)
       await inSession(command, async session => {
         const entries = await read(session, options)
         const filtered = options.topic !== undefined || options.broker !== undefined
         session.print(entries, () => historyTable(entries, filtered))
       })
     })
+}
+
+function pageSize(text: string): number {
+  const size = wholeNumber(text)
+  if (size >= 1 && size <= PAGE) return size
+  throw new InvalidArgumentError(`1 to ${PAGE} is expected; --from shows all from a version on.`)
 }
 
 async function read({ client }: Session, options: HistoryOptions): Promise<EntryView[]> {
@@ -51,7 +59,7 @@ async function read({ client }: Session, options: HistoryOptions): Promise<Entry
       broker: filter.broker,
       to: filter.to,
       ...start,
-      limit: from === undefined ? Math.min(Math.max(limit, 1), PAGE) : PAGE,
+      limit: from === undefined ? limit : PAGE,
     })
     const page = await client.send<PageView>({ method: 'GET', path: `/api/v1/metadata/history?${query}` })
     entries.push(...page.entries)

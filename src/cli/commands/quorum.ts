@@ -1,44 +1,35 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { counted } from '../../base/counted.ts'
-import { authorize, type ClusterKey } from '../../io/cluster-key.ts'
+import type { ClusterKey } from '../../io/cluster-key.ts'
+import {
+  lastKnown,
+  leaderView,
+  type MemberView,
+  noControllerText,
+  pause,
+  proofs,
+  type QuorumView,
+  STATUS,
+} from '../quorum-read.ts'
 import { RequestFailed, RestClient, type RestRequest } from '../rest-client.ts'
 import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
 
-type MemberView = {
-  id: number
-  uuid: string
-  matchIndex: number | null
-  lag: number | null
-  lastContactMs: number | null
-}
-export type QuorumView = {
-  nodeId: number
-  directoryUuid: string
-  role: string
-  term: number
-  leaderId: number | null
-  clusterId: string | null
-  commitIndex: number
-  lastLogIndex: number
-  changing: boolean
-  voters: MemberView[]
-  learners: MemberView[]
-  awaited: number[]
-}
+export type { QuorumView }
 
 type ReadKey = (file: string | null, secret: string | null) => ClusterKey | null
 type Members = Session & {
   /** Sends a request with the proof of the cluster key. */
   readonly ask: <T>(request: Omit<RestRequest, 'headers'>) => Promise<T>
   /** What the controller says of the quorum; asks it from then on. */
-  readonly leaderView: () => Promise<QuorumView>
+  readonly leaderView: (timeoutMs?: number) => Promise<QuorumView>
   readonly key: ClusterKey
 }
 
-const STATUS = { method: 'GET', path: '/api/v1/raft/status' } as const
-const POLL_MS = 300
-const ATTEMPTS_MAX = 30
+/** Longer than an election takes. */
+const PATIENCE_MS = 2_000
+/** It is to run before it is added. */
+const NEW_NODE_MS = 5_000
 /** A learner that lacks no more is made a voter; the controller has the last word. */
 const LAG_MAX = 100
 /** Members answer heartbeats, ten times a second unless it is set otherwise: one that has been silent for so long is not there. */
@@ -120,37 +111,25 @@ async function withMembers(
       'the quorum is shown to holders of the cluster key only; give --cluster-key-file',
     )
   await inSession(command, async session => {
-    const { client } = session
+    const { client, timeoutMs } = session
     const ask: Members['ask'] = request => client.send({ ...request, headers: proofs(key) })
-    await work({ ...session, key, ask, leaderView: () => leaderView(session, ask) })
+    await work({ ...session, key, ask, leaderView: (ms = timeoutMs) => leaderView(client, key, ms) })
   })
 }
 
-/** A node that was removed, or that was cut off, may name a controller that is none any more: whoever is asked must lead. */
-async function leaderView({ client }: Session, ask: Members['ask']): Promise<QuorumView> {
-  for (let attempt = 1; ; attempt++) {
-    const { url } = await client.send<{ url: string }>({ method: 'GET', path: '/api/v1/metadata/controller' })
-    client.preferred(url)
-    const view = await ask<QuorumView>(STATUS)
-    if (view.role === 'LEADER') return view
-    if (attempt === ATTEMPTS_MAX)
-      throw new RequestFailed('NO_CONTROLLER', 'no node says that it is the controller')
-    await pause()
-  }
-}
-
-function pause(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, POLL_MS))
-}
-
-function proofs(key: ClusterKey): NonNullable<RestRequest['headers']> {
-  return (method, path, body) => ({ authorization: authorize(key, Date.now(), { method, path, body }) })
-}
-
-async function show({ leaderView, print }: Members): Promise<void> {
-  const view = await leaderView()
+/** Not for long: without a controller, what another node knows is what one needs to see. */
+async function show({ client, leaderView, timeoutMs, note, print, key }: Members): Promise<void> {
+  const view = await leaderView(Math.min(PATIENCE_MS, timeoutMs)).catch(async (error: unknown) => {
+    const known =
+      error instanceof RequestFailed && NOBODY_LEADS.has(error.code) ? await lastKnown(client, key) : null
+    if (known === null) throw error
+    note('NO_CONTROLLER', noControllerText(known))
+    return known
+  })
   print(view, () => quorumText(view))
 }
+
+const NOBODY_LEADS: ReadonlySet<string> = new Set(['NO_CONTROLLER', 'NOT_CONTROLLER', 'UNREACHABLE'])
 
 type Joining = { id: number; url: string; vote: boolean; replaces?: number }
 
@@ -159,6 +138,9 @@ async function add(members: Members, { id, url, vote, replaces }: Joining): Prom
   const { hostname: host, port, protocol } = new URL(url)
   const before = await leaderView()
   const known = [...before.voters, ...before.learners].find(member => member.id === id)
+  const isVoter = before.voters.some(voter => voter.id === id)
+  // Before anything is done: what is half done must be taken back.
+  if (replaces !== undefined && !isVoter) assertVoter(before, replaces)
   if (known === undefined) {
     const directoryUuid = await directoryOf(members, id, url)
     const body = {
@@ -171,7 +153,7 @@ async function add(members: Members, { id, url, vote, replaces }: Joining): Prom
     await ask({ method: 'POST', path: '/api/v1/raft/members', body })
     progress(`node ${id} is a learner and gets the log`)
   }
-  if (vote && before.voters.every(voter => voter.id !== id)) {
+  if (vote && !isVoter) {
     await caughtUp(members, id)
     const body = { nodeId: id, role: 'VOTER', ...(replaces === undefined ? {} : { replaces }) }
     await ask({ method: 'POST', path: '/api/v1/raft/members', body })
@@ -180,9 +162,20 @@ async function add(members: Members, { id, url, vote, replaces }: Joining): Prom
   print(view, () => quorumText(view))
 }
 
+function assertVoter({ voters }: QuorumView, id: number): void {
+  if (voters.some(voter => voter.id === id)) return
+  throw new RequestFailed('MEMBERSHIP_CHANGE_REFUSED', `node ${id} is no voter; ${idsText(voters, 'voter')}`)
+}
+
+/** Such as `the voters are 1, 2, 3`. */
+function idsText(members: readonly MemberView[], what: string): string {
+  const ids = members.map(({ id }) => id).join(', ')
+  return members.length === 1 ? `the only ${what} is ${ids}` : `the ${what}s are ${ids}`
+}
+
 /** The new node says itself which data directory it has. */
-async function directoryOf({ key }: Members, id: number, url: string): Promise<string> {
-  const client = new RestClient([url.replace(/\/$/, '')], 5_000)
+async function directoryOf({ key, timeoutMs }: Members, id: number, url: string): Promise<string> {
+  const client = new RestClient([url.replace(/\/$/, '')], Math.min(timeoutMs, NEW_NODE_MS))
   try {
     const view = await client.send<QuorumView>({ ...STATUS, headers: proofs(key) })
     if (view.nodeId !== id)
@@ -224,7 +217,14 @@ async function settled({ leaderView }: Members): Promise<QuorumView> {
 }
 
 async function remove(members: Members, id: number): Promise<void> {
-  await members.leaderView()
+  const { voters, learners } = await members.leaderView()
+  if ([...voters, ...learners].every(member => member.id !== id)) {
+    const others = learners.length === 0 ? '' : `, ${idsText(learners, 'learner')}`
+    throw new RequestFailed(
+      'MEMBERSHIP_CHANGE_REFUSED',
+      `node ${id} is no member of the quorum; ${idsText(voters, 'voter')}${others}`,
+    )
+  }
   await members.ask({ method: 'DELETE', path: `/api/v1/raft/members/${id}` })
   const view = await settled(members)
   members.print(view, () => quorumText(view))
@@ -249,10 +249,13 @@ function stateText({ lastContactMs }: MemberView, role: string): string {
 }
 
 export function quorumText(view: QuorumView): string {
-  const { clusterId, leaderId, term, commitIndex, lastLogIndex, changing, voters, learners } = view
+  const { nodeId, role: ownRole, clusterId, leaderId, term, commitIndex, lastLogIndex, changing } = view
+  const { voters, learners } = view
+  const leads = ownRole === 'LEADER'
   const head = sheet([
     ['cluster', clusterId],
-    ['controller', leaderId],
+    ['controller', leads ? leaderId : null],
+    ...(leads ? [] : [['told by', `node ${nodeId}`] as [string, string]]),
     ['term', term],
     ['committed', `${commitIndex} of ${counted(lastLogIndex, 'entry', 'entries')}`],
     ...(changing ? [['members', 'a change is under way'] as [string, string]] : []),
@@ -262,8 +265,13 @@ export function quorumText(view: QuorumView): string {
     const heardMsAgo = matchIndex === null ? null : lastContactMs
     return [id, stateText(member, role), matchIndex, lag, heardMsAgo, uuid]
   }
+  // What the others are now only a controller hears.
+  const voterRole = (id: number): string => {
+    if (!leads) return id === nodeId ? ownRole : '-'
+    return id === leaderId ? 'LEADER' : 'FOLLOWER'
+  }
   const rows = [
-    ...voters.map(voter => row(voter, voter.id === leaderId ? 'LEADER' : 'FOLLOWER')),
+    ...voters.map(voter => row(voter, voterRole(voter.id))),
     ...learners.map(learner => row(learner, 'LEARNER')),
   ]
   return `${head}\n\n${table(['NODE', 'ROLE', 'MATCH', 'LAG', 'HEARD MS AGO', 'DATA DIRECTORY'], rows)}`

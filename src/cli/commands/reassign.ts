@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { counted } from '../../base/counted.ts'
-import { brokerList, partitionName, type TopicPartition } from '../partition-name.ts'
+import { brokerList, partitionName, partitionNames, type TopicPartition } from '../partition-name.ts'
 import { type ErrorView, inOurWords } from '../remedies.ts'
 import { RequestFailed } from '../rest-client.ts'
 import { clusterOptions, inSession, type Session } from '../session.ts'
@@ -58,17 +58,46 @@ export function reassign(program: Command): void {
       })
     })
   clusterOptions(group.command('cancel'))
-    .argument('<partition>', 'as orders-3', partitionName)
-    .description('cancel a move: the replicas are those of before')
-    .addHelpText('after', '\nExample:\n  dmq reassign cancel orders-3')
-    .action(async ({ topic, partition }: TopicPartition, _options: object, command: Command) => {
-      await inSession(command, async ({ client, print }) => {
-        await client.send({ method: 'DELETE', path: `${PATH}/${encodeURIComponent(topic)}/${partition}` })
-        const name = `${topic}-${partition}`
-        print({ cancelled: name }, () => `the move of ${name} is cancelled`)
-      })
+    .argument('<partitions...>', 'as orders-3', partitionNames)
+    .description('cancel moves: the replicas are those of before')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dmq reassign cancel orders-3\n  dmq reassign cancel orders-3 orders-4',
+    )
+    .action(async (partitions: TopicPartition[], _options: object, command: Command) => {
+      await inSession(command, session => cancel(session, partitions))
     })
 }
+
+/** Each by itself: one that is over already is no reason to go on with the others. */
+async function cancel({ client, print }: Session, partitions: readonly TopicPartition[]): Promise<void> {
+  const cancelled: string[] = []
+  const refused: RequestFailed[] = []
+  for (const { topic, partition } of partitions) {
+    const path = `${PATH}/${encodeURIComponent(topic)}/${partition}`
+    try {
+      await client.send({ method: 'DELETE', path })
+      cancelled.push(`${topic}-${partition}`)
+    } catch (error) {
+      if (!(error instanceof RequestFailed) || !OF_ONE_MOVE.has(error.code)) throw error
+      refused.push(error)
+    }
+  }
+  if (cancelled.length > 0) {
+    const answer = partitions.length === 1 ? { cancelled: cancelled[0] } : { cancelled }
+    print(answer, () => cancelled.map(name => `the move of ${name} is cancelled`).join('\n'))
+  }
+  const [first] = refused
+  if (first === undefined) return
+  throw new RequestFailed(first.code, refused.map(({ message }) => message).join('\n'), first.details)
+}
+
+/** What is said of one of the partitions, and leaves the others as they are. */
+const OF_ONE_MOVE: ReadonlySet<string> = new Set([
+  'NO_REASSIGNMENT_IN_PROGRESS',
+  'UNKNOWN_TOPIC',
+  'UNKNOWN_PARTITION',
+])
 
 export type PlannedMove = TopicPartition & { readonly replicas: number[] }
 

@@ -45,12 +45,16 @@ function whyItCannotLead(one: Case, brokerId: number): Finding {
   return finding(last ? 'ELIGIBLE' : 'NOT_ELIGIBLE', what, { because })
 }
 
-function remedyOf({ partition, name }: Case): string {
+function remedyOf({ image, topic, partition, name }: Case): string {
   const elr = elrOf(partition)
-  const { lastKnownLeader } = partition
+  const { lastKnownLeader, replicas } = partition
   const wanted = elr.length > 0 ? elr : lastKnownLeader === null ? [] : [lastKnownLeader]
+  const isHere = (id: number): boolean => image.broker(id) !== undefined
   const lossy = `dmq leader elect ${name} --unclean gives up what only others hold`
-  if (wanted.length === 0) return `start any broker that holds a replica of ${name}; ${lossy}`
-  const who = wanted.length === 1 ? `broker ${wanted[0]}` : `broker ${wanted.join(' or ')}`
-  return `start ${who}, and it leads again; if its data are lost: ${lossy}`
+  if (!replicas.some(isHere))
+    return `every broker that held ${name} was removed: delete ${topic.name} (dmq topic delete ${topic.name}) and create it again`
+  const startable = wanted.filter(isHere)
+  if (wanted.length === 0 || startable.length === 0)
+    return `start any broker that holds a replica of ${name} (${replicas.filter(isHere).join(', ')}); ${lossy}`
+  return `start broker ${startable.join(' or ')}, and it leads again; if its data are lost: ${lossy}`
 }

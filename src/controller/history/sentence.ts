@@ -45,7 +45,7 @@ export function sentence(command: Command, done: Done): string {
     case 'ElectLeadersCommand':
       return `${oneOrMany(done, 'leaders')} (${command.electionType.toLowerCase()} election)`
     case 'AlterReplicasCommand':
-      return `${oneOrMany(done, 'replicas')} (${command.cause.toLowerCase()} move)`
+      return `${oneOrMany(done, 'replicas')} (${moveOf(command, done)})`
     case 'UpdateFeaturesCommand':
       return Object.entries(command.levels)
         .map(([name, level]) => `${name} is ${level} now`)
@@ -63,11 +63,38 @@ const DRAINS = {
   NONE: 'is no longer drained',
 } as const
 
+/** Whose moves were begun or, if nothing else was done, which were given up, and by whom. */
+function moveOf({ cause, changes }: Of<'AlterReplicasCommand'>, { partitions }: Done): string {
+  const given = partitions.map(({ before }) => before.reassignment?.cause.toLowerCase() ?? null)
+  const known = [...new Set(given)]
+  if (changes.some(({ replicas }) => replicas !== null) || known.length === 0 || known.includes(null))
+    return `${cause.toLowerCase()} move`
+  return `${known.join(' or ')} move, cancelled by ${cause === 'MANUAL' ? 'an operator' : 'the controller'}`
+}
+
 function registered(command: Of<'RegisterBrokerCommand'>, done: Done): string {
   const { brokerId, host, port, rack } = command
+  const amended = amendmentText(command, done)
+  if (amended !== null) return `broker ${brokerId} ${amended}`
   const where = `at ${host}:${port}${rack === null ? '' : `, rack ${rack}`}`
   const again = done.image.broker(brokerId) === undefined ? 'registered' : 'registered again'
   return `broker ${brokerId} ${again} ${where}${andPartitions(done)}`
+}
+
+/** The same process says something else of itself: it did not register again, and keeps its epoch. Null: it did register. */
+function amendmentText(after: Of<'RegisterBrokerCommand'>, { image, changes }: Done): string | null {
+  const before = image.broker(after.brokerId)
+  const isAmended = changes.some(
+    change =>
+      change.kind === 'brokerSet' &&
+      change.broker.brokerEpoch === before?.brokerEpoch &&
+      change.broker.status === before.status,
+  )
+  if (before === undefined || !isAmended) return null
+  const { pairedMetadataServiceId: pair } = after
+  if (pair !== before.pairedMetadataServiceId)
+    return pair === null ? 'is paired with no metadata node now' : `is paired with metadata node ${pair} now`
+  return 'amended its registration'
 }
 
 function configText({ config }: Of<'UpdateTopicConfigCommand'>): string {

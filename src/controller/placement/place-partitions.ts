@@ -96,7 +96,7 @@ function notEnough(
   const others = unavailable.length > 0 ? `; ${unavailableText(brokers)}` : ''
   return new DmqError(
     'NOT_ENOUGH_BROKERS',
-    `replication factor ${replicationFactor} needs ${counted(replicationFactor, 'broker')} that take new replicas, there ` +
+    `replication factor ${replicationFactor} needs ${counted(replicationFactor, 'broker that takes', 'brokers that take')} new replicas, there ` +
       `${available.length === 1 ? 'is' : 'are'} ${available.length}${listed}${others}. Start more brokers or ask for fewer replicas.`,
     { replicationFactor, available, unavailable },
   )

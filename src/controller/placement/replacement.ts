@@ -74,7 +74,7 @@ export class Replacements {
     const others = unavailable === '' ? '' : `; others may not (${unavailable})`
     return obstacle(
       'TOO_FEW_BROKERS',
-      `replication factor ${wanted} needs ${counted(wanted, 'broker')} that take new replicas, or hold one already; there ` +
+      `replication factor ${wanted} needs ${counted(wanted, 'broker that takes new replicas, or holds', 'brokers that take new replicas, or hold')} one already; there ` +
         `${able.length === 1 ? 'is' : 'are'} ${able.length} (${able.join(', ')})${others}. Start more brokers, or ask for fewer replicas.`,
     )
   }

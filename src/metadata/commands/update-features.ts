@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.ts'
 import { type Decision, reject } from '../decision.ts'
-import { type FeatureLevels, supportedRange } from '../features.ts'
+import { FEATURES, type FeatureLevels, supportedRange } from '../features.ts'
 import type { Image } from '../image.ts'
 
 /** Raises the levels of features, all of them or none. Whether every node supports them is asked before it is proposed. */
@@ -24,7 +24,8 @@ export function decide(image: Image, { levels }: UpdateFeaturesCommand): Decisio
 function faultOf(image: Image, name: string, level: number): string | null {
   const range = supportedRange(name)
   assert(Number.isInteger(level), 'levels are whole numbers')
-  if (range === undefined) return `feature ${JSON.stringify(name)} is not known`
+  if (range === undefined)
+    return `feature ${JSON.stringify(name)} is not known; known are ${Object.keys(FEATURES).join(', ')}`
   const inForce = image.cluster.features[name]!
   if (level < inForce)
     return `${name} is at level ${inForce} and never goes down: there may be metadata that level ${level} does not know`

@@ -139,3 +139,17 @@ test('what a heartbeat reports of resources is what the controller shows, and go
   assert.deepEqual(body.resources, { weight: 3, cpu: 4 })
   assert.equal((await write('DELETE', '/brokers/4711')).status, 204)
 })
+
+test('a broker is drained by its path alone: no field is taken, nor needed', async () => {
+  for (const action of ['drain', 'decommission']) {
+    const path = `/brokers/101/${action}`
+    const answer = await write('POST', path, { timeout: 5 })
+    assertError(answer, 'INVALID_REQUEST')
+    assert.match(answer.body.error.message, /^body: unknown field "timeout"/)
+    assertError(await write('POST', path, [101]), 'INVALID_REQUEST')
+  }
+  for (const body of [{}, undefined]) {
+    assert.equal((await write('POST', '/brokers/101/drain', body)).status, 200)
+    assert.equal((await write('DELETE', '/brokers/101/drain')).status, 200)
+  }
+})

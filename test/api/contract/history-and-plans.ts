@@ -106,6 +106,12 @@ test('a plan says what would change, and changes nothing', async () => {
       await write('POST', '/plan', { action: 'remove-broker', brokerId: 101 }),
       'BROKER_HAS_REPLICAS',
     )
+    const unknown = { topic: topicName, partition: 0, replicas: [999] }
+    const refused = await write('POST', '/plan', { action: 'reassign', reassignments: [unknown] })
+    assertError(refused, 'INVALID_REPLICA_ASSIGNMENT')
+    // Beside something that would be done it is a part of the plan.
+    const partly = { action: 'reassign', reassignments: [...reassignments, { ...unknown, partition: 9 }] }
+    assert.equal((await write('POST', '/plan', partly)).body.refused[0].code, 'UNKNOWN_PARTITION')
     const taken = { action: 'create-topic', topic: { ...topic, topicName } }
     assertError(await write('POST', '/plan', taken), 'TOPIC_ALREADY_EXISTS')
     for (const body of [
@@ -117,6 +123,10 @@ test('a plan says what would change, and changes nothing', async () => {
       { action: 'create-topic', topic: { topicName } },
     ])
       assertError(await write('POST', '/plan', body), 'INVALID_REQUEST')
+    const { message, details } = (await write('POST', '/plan', { action: 'nothing', brokerId: 101 })).body
+      .error
+    assert.match(message, /^body action: must be one of "lose-broker", .*"create-topic"/)
+    assert.match(details.expected, /^must be one of "lose-broker", /)
     assertError(await at(follower, 'POST', '/plan', { action: 'drain', brokerId: 101 }), 'NOT_CONTROLLER')
   })
 })

@@ -19,6 +19,8 @@ test('elections and moves say of each partition what was done, that nothing had 
     [200, ['ELECTION_NOT_NEEDED', 'UNKNOWN_PARTITION']],
   )
   assert.deepEqual([elected.body.results[0].leader, elected.body.results[1].leader], [101, undefined])
+  const mistaken = await write('POST', '/elections', { type: 'CLEAN', partitions: [here] })
+  assert.match(mistaken.body.error.message, /^body type: must be one of "PREFERRED", "UNCLEAN"$/)
   const moves = [
     { ...here, replicas: [102, 101] },
     { topic, partition: 1, replicas: [101, 102] },

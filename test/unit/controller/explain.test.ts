@@ -162,6 +162,26 @@ test('a broker that was removed by force is named as gone', () => {
   )
 })
 
+test('a broker that was removed is not to be started: what it alone held is given up', () => {
+  const told = cluster()
+    .withTopic('alone', [[2]])
+    .withTopic('orders', [[2, 1]])
+  told.setIsr('orders', [2])
+  const removed = (brokerId: number): void => {
+    told.lose(brokerId)
+    told.accept({ type: 'UnregisterBrokerCommand', brokerId, force: true })
+  }
+  removed(2)
+  const gone = told.theFinding('alone').remedy!
+  assert.match(gone, /^every broker that held alone-0 was removed: delete alone \(dmq topic delete alone\)/)
+  told.lose(1)
+  const left = told.theFinding('orders').remedy!
+  assert.match(
+    left,
+    /^start any broker that holds a replica of orders-0 \(1\); dmq leader elect orders-0 --unclean/,
+  )
+})
+
 test('what one large loss did to a partition that it does not keep is found by its time', () => {
   const told = cluster()
   for (let i = 0; i <= PARTITIONS_KEPT; i++) told.withTopic(`t${i}`, [[1]])

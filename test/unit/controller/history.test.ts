@@ -78,12 +78,53 @@ test('every kind of command has its sentence', () => {
     'broker 1 is no longer drained',
     'orders-0: leader 2 -> 1 (preferred election)',
     'orders-0: replicas [1,2] -> [1,2,3], moves to [1,3] (manual move)',
-    'orders-0: replicas [1,2,3] -> [1,2], the move to [1,3] is given up (manual move)',
+    'orders-0: replicas [1,2,3] -> [1,2], the move to [1,3] is given up (manual move, cancelled by an operator)',
     'orders-0: replicas [1,2] -> [1,2,3], moves to [1,3] (manual move)',
     'orders-0: ISR [1,2] -> [1,3], replicas [1,2,3] -> [1,3], the move is done, said by broker 1',
     'broker 4 registered at localhost:9004',
     'broker 4 was removed',
     'topic orders deleted',
+  ])
+})
+
+test('a move that is given up is told by who began it, and who gave it up', () => {
+  const told = new Told().withBrokers(1, 2, 3)
+  told.withTopic('orders', [[1, 2]])
+  const alter = (cause: 'MANUAL' | 'REBALANCE', replicas: number[] | null): void =>
+    void told.accept({
+      type: 'AlterReplicasCommand',
+      cause,
+      changes: [{ topic: 'orders', partition: 0, replicas }],
+    })
+  alter('REBALANCE', [1, 3])
+  alter('MANUAL', null)
+  alter('REBALANCE', [1, 3])
+  alter('REBALANCE', null)
+  alter('REBALANCE', [1, 3])
+  alter('MANUAL', [2, 3])
+  const ends = told.texts.slice(-6).map(text => text.slice(text.lastIndexOf('(')))
+  assert.deepEqual(ends, [
+    '(rebalance move)',
+    '(rebalance move, cancelled by an operator)',
+    '(rebalance move)',
+    '(rebalance move, cancelled by the controller)',
+    '(rebalance move)',
+    '(manual move)',
+  ])
+})
+
+test('a process that amends what it says of itself has not registered again', () => {
+  const told = new Told().withBrokers(1)
+  const first = brokerProcess(4, 'first')
+  told.accept(first)
+  told.accept({ ...first, pairedMetadataServiceId: 2 } as Intent)
+  told.accept({ ...first, rack: 'b' } as Intent)
+  told.accept({ ...first, rack: 'b', incarnationId: 'second' } as Intent)
+  assert.deepEqual(told.texts.slice(-4), [
+    'broker 4 registered at localhost:9004',
+    'broker 4 is paired with metadata node 2 now',
+    'broker 4 is paired with no metadata node now',
+    'broker 4 registered again at localhost:9004, rack b',
   ])
 })
 

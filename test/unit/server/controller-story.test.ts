@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { tell } from '../../../src/controller/story.ts'
 import { controllerStory } from '../../../src/server/metadata-events.ts'
+import { Told } from '../controller/told.ts'
+import { brokerProcess } from '../metadata/machine.ts'
 
 test('the log counts in the singular and the plural', () => {
   const lines: string[] = []
@@ -23,5 +26,22 @@ test('the log counts in the singular and the plural', () => {
     'broker 7 changed the ISR of 2 partitions that it leads',
     'topic t created: 2 partitions, 2 replicas each',
     'broker 7 is OFFLINE: it stopped; 2 partitions changed with it',
+  ])
+})
+
+test('a process that amends what it says of itself is not logged as registered', () => {
+  const lines: string[] = []
+  const story = controllerStory((_level, event, text) => void lines.push(`${event}: ${text}`))
+  const told = new Told()
+  told.replica.onChange((command, changes) => tell(story, told.image, command, changes))
+  const process = brokerProcess(4, 'first')
+  told.accept(process)
+  const epoch = told.image.broker(4)!.brokerEpoch
+  told.accept({ ...process, pairedMetadataServiceId: 2 })
+  told.accept({ ...process, pairedMetadataServiceId: 2, incarnationId: 'second' })
+  assert.deepEqual(lines, [
+    `broker.registered: broker 4 registered at localhost:9004, epoch ${epoch}`,
+    `broker.amended: broker 4 goes on in epoch ${epoch}, paired with metadata node 2`,
+    `broker.registered: broker 4 registered at localhost:9004, epoch ${told.image.broker(4)!.brokerEpoch}`,
   ])
 })

@@ -199,3 +199,17 @@ test('a file that contains itself is told in one line', () => {
 test('a file that is just a text is told as that', () => {
   assertMistake({ yaml: 'hello' }, /dmq\.yaml: .*(keys|mapping|object)/)
 })
+
+test('a pause between heartbeats that is as long as the session is a mistake, where both are given', () => {
+  const given = (heartbeat: string, session: string): Sources => ({
+    env: { BROKER_HEARTBEAT_INTERVAL_MS: heartbeat },
+    yaml: `broker.session-timeout-ms: ${session}`,
+  })
+  assertMistake(
+    given('6000', '6000'),
+    /broker\.heartbeat-interval-ms is 6000 ms and broker\.session-timeout-ms 6000 ms: .*--heartbeat-interval-ms/,
+  )
+  assert.equal(read(given('5999', '6000')).options.heartbeatMs, 5_999)
+  // The metadata nodes may have been given a longer session.
+  assert.equal(read({ flags: { 'heartbeat-interval-ms': '6000' } }).options.heartbeatMs, 6_000)
+})

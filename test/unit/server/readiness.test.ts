@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Status } from '../../../src/raft/io.ts'
 import type { Standing } from '../../../src/raft/standing.ts'
+import type { Configuration } from '../../../src/raft/voters.ts'
+import { removalStory } from '../../../src/server/metadata-events.ts'
 import { readiness } from '../../../src/server/readiness.ts'
 
 const NOWHERE: Standing = { leaderHeardAgeMs: null, behind: null, quorumHeardAgeMs: null, stalledMs: null }
@@ -12,12 +14,15 @@ type Given = Partial<Pick<Status, 'role' | 'leader' | 'awaited' | 'standing'>> &
   atWork?: boolean
   slow?: boolean
   low?: boolean
+  configuration?: Configuration
 }
 
 /** A follower of node 2 that is well, but for what is given; the election timeout is 1,000 ms. */
 function reasons(given: Given): readonly string[] {
-  const { atWork = false, slow = false, low = false, ...rest } = given
+  const { atWork = false, slow = false, low = false, configuration = null, ...rest } = given
   const status = {
+    id: 1,
+    uuid: 'one',
     role: 'FOLLOWER',
     leader: 2,
     term: 7,
@@ -29,7 +34,7 @@ function reasons(given: Given): readonly string[] {
   } as unknown as Status
   const leadership = { role: status.role, term: 7, leader: status.leader, ready: atWork }
   const answer = readiness({
-    consensus: { status: () => status, leadership, diskIsSlow: slow },
+    consensus: { status: () => status, leadership, configuration, diskIsSlow: slow },
     room: { isLow: low, freeBytes: 1_234 },
     electionTimeoutMs: 1_000,
   })
@@ -86,4 +91,47 @@ test('a slow disk and a full one are told besides', () => {
     'the disk is nearly full: 1234 bytes are left; make room',
   ])
   assert.equal(reasons({ role: 'CANDIDATE', leader: null, standing: NOWHERE, slow: true }).length, 2)
+})
+
+const MEMBERS: Configuration = {
+  index: 41,
+  clusterId: 'c',
+  recoveryEpoch: 0,
+  voters: [{ id: 1, uuid: 'one' }],
+  outgoing: null,
+  learners: [],
+}
+const WITHOUT: Configuration = { ...MEMBERS, voters: [{ id: 2, uuid: 'two' }] }
+
+test('a node that its own log has removed says so, and does not wait for a controller for ever', () => {
+  const alone = { role: 'FOLLOWER', leader: null, standing: NOWHERE } as const
+  const [removed, ...others] = reasons({ ...alone, configuration: WITHOUT })
+  assert.match(removed!, /^by entry 41 of its own log this node is not in the quorum: it was removed/)
+  assert.deepEqual(others, [])
+  // Another data directory under the same id is somebody else.
+  const foreign = { ...MEMBERS, voters: [{ id: 1, uuid: 'another' }] }
+  assert.match(reasons({ ...alone, configuration: foreign })[0]!, /^by entry 41/)
+  for (const configuration of [
+    MEMBERS,
+    { ...WITHOUT, learners: MEMBERS.voters },
+    { ...WITHOUT, outgoing: MEMBERS.voters },
+  ])
+    assert.deepEqual(reasons({ ...alone, configuration }), ['no controller in term 7'])
+  // It is being added, and has not come so far in the log.
+  assert.deepEqual(reasons({ configuration: WITHOUT }), [])
+})
+
+test('the log tells once that the node was removed, and not of one that was never in', () => {
+  const lines: string[] = []
+  const told = (): string[] => lines.splice(0)
+  const tell = removalStory((level, event, text) => void lines.push(`${level} ${event} ${text}`), {
+    id: 1,
+    uuid: 'one',
+  })
+  tell(WITHOUT)
+  tell(MEMBERS)
+  assert.deepEqual(told(), [])
+  tell({ ...WITHOUT, index: 50 })
+  tell({ ...WITHOUT, index: 51 })
+  assert.match(told().join('\n'), /^warn quorum\.removed by entry 50 of its own log[^\n]*$/)
 })

@@ -204,6 +204,10 @@ test('too few brokers are an error that says what is needed, what there is and w
       return true
     },
   )
+  assert.throws(
+    () => placePartitions({ brokers: [] }, { partitions: 1, replicationFactor: 1, seed: 0 }),
+    /needs 1 broker that takes new replicas, there are 0\./,
+  )
 })
 
 test('without any broker the error says that there are none', () => {
