@@ -48,7 +48,7 @@ export async function leaderView(
   for (;;) {
     const { url } = await client.send<{ url: string }>(CONTROLLER, timeoutMs)
     if (url !== '') client.preferred(url)
-    const view = await client.send<QuorumView>({ ...STATUS, headers: proofs(key) }, timeoutMs)
+    const view = ofAnyRelease(await client.send<QuorumView>({ ...STATUS, headers: proofs(key) }, timeoutMs))
     if (view.role === 'LEADER') {
       client.alsoAsk(addressesOf(view, url))
       return view
@@ -58,6 +58,11 @@ export async function leaderView(
     client.lookElsewhere(url)
     await pause()
   }
+}
+
+/** Nodes of the first releases know no learners. */
+function ofAnyRelease(view: QuorumView): QuorumView {
+  return { ...view, learners: view.learners ?? [] }
 }
 
 /** Where the voters are, as the log has it. */
@@ -74,7 +79,7 @@ export async function lastKnown(client: RestClient, key: ClusterKey): Promise<Qu
   const views: QuorumView[] = []
   for (const url of client.urls) {
     const view = await client.askOne<QuorumView>(url, { ...STATUS, headers: proofs(key) })
-    if (view !== null) views.push(view)
+    if (view !== null) views.push(ofAnyRelease(view))
   }
   return views.reduce<QuorumView | null>(
     (best, view) => (best === null || view.commitIndex > best.commitIndex ? view : best),
