@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { type Deferred, deferred } from '../base/deferred.ts'
-import { DmqError, FatalError, messageOf } from '../base/errors.ts'
+import { DmqError } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/clock.ts'
 import type { Log } from '../log/log.ts'
 import type { SnapshotStore } from '../log/snapshot-store.ts'
@@ -12,11 +12,13 @@ import { Raft } from '../raft/raft.ts'
 import type { Configuration } from '../raft/voters.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { decodeEntry, encodeEntry, encodeHardState } from './entry-codec.ts'
+import { stopping, writeFailed } from './failures.ts'
 import { LinearizableReads } from './linearizable-reads.ts'
 import type { Measures } from './measures.ts'
 import { type Committed, Proposals } from './proposals.ts'
 import { type SnapshotEvents, type SnapshotOptions, Snapshots } from './snapshots.ts'
 import type { StateMachine } from './state-machine.ts'
+import { Succession } from './succession.ts'
 
 /** What the driver reaches the world through. */
 export type ConsensusParts = {
@@ -78,7 +80,7 @@ export class Consensus {
   /** Why no proposals are taken; null: they are. */
   #refusing: string | null = null
   #leadership: Leadership
-  #deposed = deferred<boolean>()
+  readonly #succession: Succession
 
   constructor(options: RaftOptions & SnapshotOptions, restored: Restored, parts: ConsensusParts) {
     const { clock } = parts
@@ -86,6 +88,7 @@ export class Consensus {
     this.#raft = new Raft(options, restored, this.#now())
     this.#applied = restored.snapshots.at(-1)?.id.index ?? 0
     this.#proposals = new Proposals(clock)
+    this.#succession = new Succession(clock)
     const firstToken = Math.floor(options.random() * 2 ** 48)
     const ask = (token: number): void => this.#step({ type: 'readIndex', token })
     this.#reads = new LinearizableReads(clock, firstToken, this.#applied, ask)
@@ -163,17 +166,22 @@ export class Consensus {
   transfer(target: number | null, timeoutMs: number): Promise<boolean> {
     if (this.#stopped || this.#leadership.role !== 'LEADER') return Promise.resolve(true)
     if (this.#raft.configuration?.voters.length === 1) return Promise.resolve(false)
-    const late = deferred<boolean>()
-    const timer = this.#parts.clock.timer(timeoutMs, () => late.resolve(false))
-    const gone = this.#deposed.promise.finally(() => timer.cancel())
+    const gone = this.#succession.deposed(timeoutMs)
     this.#step({ type: 'transfer', target })
-    return Promise.race([gone, late.promise])
+    return gone
   }
 
-  /** Before a stop: leadership goes to another voter, and callers hear what became of their entries. */
+  /**
+   * Before a stop: leadership goes to another voter, and callers hear what became of their entries. A leader that went as soon
+   * as it is deposed would take its vote with it, and those who find it gone would stand against the one that it has chosen.
+   */
   async handOver(timeoutMs: number): Promise<void> {
     const until = this.#now() + timeoutMs
-    if (await this.transfer(null, timeoutMs)) await this.#proposals.settled(until - this.#now())
+    const succeeded =
+      this.#leadership.role === 'LEADER' ? this.#succession.succeeded(timeoutMs) : Promise.resolve(true)
+    if (!(await this.transfer(null, timeoutMs))) return
+    await succeeded
+    await this.#proposals.settled(until - this.#now())
   }
 
   /** A message from another node's stream. */
@@ -395,10 +403,7 @@ export class Consensus {
     const before = this.#leadership
     if ((['role', 'term', 'leader', 'ready'] as const).every(key => now[key] === before[key])) return
     this.#leadership = now
-    if (now.role !== 'LEADER') {
-      this.#deposed.resolve(true)
-      this.#deposed = deferred()
-    }
+    this.#succession.changed(now)
     this.#parts.events.changed(now)
   }
 
@@ -414,16 +419,4 @@ export class Consensus {
     this.stop()
     this.#parts.events.fatal(error)
   }
-}
-
-/** What is on the disk is not certain any more: nothing that rests on it may be said, and nothing is tried again. */
-function writeFailed(error: unknown): FatalError {
-  return new FatalError(
-    `the log could not be written (${messageOf(error)}), so this node stops: mend the disk or make room on it, then start the ` +
-      'node again. While a majority of the metadata nodes runs, the cluster goes on without it.',
-  )
-}
-
-function stopping(): DmqError {
-  return new DmqError('NOT_CONTROLLER', 'the node is stopping')
 }

@@ -117,6 +117,8 @@ export class Peers {
   streamOpened(nodeId: number, stream: AcceptedStream): void {
     const streams = this.#accepted.get(nodeId) ?? new Set()
     this.#accepted.set(nodeId, streams.add(stream))
+    // It runs: what it asks is answered on the stream to it, which may still wait to be dialled again.
+    this.#links.get(nodeId)?.lookNow()
   }
 
   streamClosed(nodeId: number, stream: AcceptedStream): void {

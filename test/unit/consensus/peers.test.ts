@@ -205,6 +205,17 @@ test('of several streams of a node, all must be closed', async () => {
   assert.deepEqual(bench.told(), [], 'a process that comes back is not lost')
 })
 
+test('a node that dials is there, and is dialled at once', async () => {
+  const bench = new Bench()
+  bench.to(2).events.closed('refused', true)
+  await bench.clock.pass(0)
+  assert.equal(bench.count(2), 1, 'it is tried again later')
+  bench.streamOpened(2)
+  assert.equal(bench.count(2), 2)
+  bench.streamOpened(2)
+  assert.equal(bench.count(2), 2, 'it is being dialled')
+})
+
 test('a refusal that was under way when the last stream closed counts', () => {
   const bench = new Bench()
   bench.streamOpened(2)

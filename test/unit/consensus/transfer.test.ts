@@ -13,3 +13,17 @@ test('everybody who asked for a transfer hears that leadership has gone, not onl
   assert.notEqual(cluster.leader.consensus, consensus)
   assert.deepEqual(answers, [true, true])
 })
+
+test('a leader that hands over before it stops stays until another one leads', async () => {
+  const cluster = new Cluster()
+  for (const id of IDS) await cluster.start(id)
+  await cluster.run(600)
+  const { consensus } = cluster.leader
+  const seen: unknown[] = []
+  void consensus.handOver(1_000).then(() => {
+    const { role, leader } = consensus.leadership
+    seen.push(role, leader !== null)
+  })
+  await cluster.run(1_200)
+  assert.deepEqual(seen, ['FOLLOWER', true])
+})
