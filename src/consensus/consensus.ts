@@ -177,10 +177,9 @@ export class Consensus {
    */
   async handOver(timeoutMs: number): Promise<void> {
     const until = this.#now() + timeoutMs
-    const succeeded =
-      this.#leadership.role === 'LEADER' ? this.#succession.succeeded(timeoutMs) : Promise.resolve(true)
+    const led = this.#leadership.role === 'LEADER'
     if (!(await this.transfer(null, timeoutMs))) return
-    await succeeded
+    if (led && this.#leadership.leader === null) await this.#succession.succeeded(until - this.#now())
     await this.#proposals.settled(until - this.#now())
   }
 
