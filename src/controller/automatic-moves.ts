@@ -201,18 +201,12 @@ export class AutomaticMoves {
     return absence(this.#parts.replica.image, this.#awayIds())
   }
 
-  #couldEnd({ topic, partition, replicas }: ReplicasChange): boolean {
-    const { image } = this.#parts.replica
-    const row = image.topic(topic)!.rows[partition]!
-    return this.#absent().couldEnd(row, replicas!)
-  }
-
   async #plan(leaving: readonly Leaving[], free: number): Promise<Planned | null> {
     const view = this.#view()
     const absent = this.#absent()
     for (const { brokerId, cause } of leaving) {
       const { moves } = planDecommission(view, brokerId, free, absent)
-      if (moves.length > 0) return { cause, changes: this.#changesFor(moves) }
+      if (moves.length > 0) return { cause, changes: this.#changesFor(moves, absent) }
     }
     if (!this.isRebalancing) return null
     const { moves, complete } = await this.planRebalance(free)
@@ -220,19 +214,20 @@ export class AutomaticMoves {
     if (complete && moves.length === 0 && this.rebalanceMoves === 0)
       await this.stopRebalance(ownWrite('rebalance'))
     // The plan took its time: what was asked for meanwhile stands.
-    const changes = this.isRebalancing ? this.#changesFor(moves).filter(change => this.#couldEnd(change)) : []
+    const changes = this.isRebalancing ? this.#changesFor(moves, this.#absent()) : []
     return changes.length === 0 ? null : { cause: 'REBALANCE', changes }
   }
 
-  /** Of the partitions that still are as they were when the moves were planned. */
-  #changesFor(moves: readonly ReplicaMove[]): ReplicasChange[] {
+  /** Of the partitions that still are as they were when the moves were planned, and whose moves could end. */
+  #changesFor(moves: readonly ReplicaMove[], absent: Absent): ReplicasChange[] {
     const { image } = this.#parts.replica
     return moves.flatMap(({ topic: name, partition: id, from, to }) => {
       const topic = image.topic(name)
       if (topic?.rows[id] === undefined) return []
-      const partition = image.partition(topic.rows[id])
+      const row = topic.rows[id]
+      const partition = image.partition(row)
       const isAsPlanned = partition.reassignment === null && partition.replicas.join() === from.join()
-      return isAsPlanned ? [changeOf({ topic, partition }, to)] : []
+      return isAsPlanned && absent.couldEnd(row, to) ? [changeOf({ topic, partition }, to)] : []
     })
   }
 
