@@ -15,8 +15,6 @@ import { RequestFailed, RestClient, type RestRequest } from '../rest-client.ts'
 import { clusterOptions, inSession, type Session, wholeNumber } from '../session.ts'
 import { sheet, table } from '../table.ts'
 
-export type { QuorumView }
-
 type ReadKey = (file: string | null, secret: string | null) => ClusterKey | null
 type Members = Session & {
   /** Sends a request with the proof of the cluster key. */

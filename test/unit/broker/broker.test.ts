@@ -6,6 +6,7 @@ import { MetadataClient } from '../../../src/broker/metadata-client.ts'
 import type { HttpClient, HttpRequest } from '../../../src/io/http-client.ts'
 import { FakeClock } from '../consensus/fake-clock.ts'
 import { MemoryDisk } from '../log/memory-disk.ts'
+import { NODE_OPTIONS } from './node-options.ts'
 
 const NOTHING = new Proxy({}, { get: () => () => {} }) as BrokerEvents
 
@@ -43,18 +44,7 @@ function started(http: HttpClient, more: Partial<StorageNodeOptions> = {}): Fake
   const disk = new MemoryDisk()
   disk.makeFolder('/data')
   const node = new StorageNode(
-    {
-      brokerId: 101,
-      host: 'localhost',
-      port: 8081,
-      rack: null,
-      incarnationId: 'one',
-      previousBrokerEpoch: null,
-      pairedMetadataServiceId: null,
-      heartbeatIntervalMs: 1_000,
-      folder: '/data',
-      ...more,
-    },
+    { ...NODE_OPTIONS, ...more },
     {
       client: new MetadataClient([{ id: 1, url: 'http://m1:9091' }], http),
       dialer: { dial: () => ({ close() {} }) },

@@ -7,6 +7,7 @@ import type { HttpClient, HttpRequest } from '../../../src/io/http-client.ts'
 import type { DialEvents, Hello, KeyFinding } from '../../../src/io/session.ts'
 import { FakeClock } from '../consensus/fake-clock.ts'
 import { MemoryDisk } from '../log/memory-disk.ts'
+import { NODE_OPTIONS } from './node-options.ts'
 
 const CONTROLLER = 'http://m1:9091'
 
@@ -25,18 +26,7 @@ class Scene {
   constructor() {
     const disk = new MemoryDisk()
     disk.makeFolder('/data')
-    const options = {
-      brokerId: 101,
-      host: 'localhost',
-      port: 8081,
-      rack: null,
-      incarnationId: 'one',
-      previousBrokerEpoch: null,
-      pairedMetadataServiceId: null,
-      heartbeatIntervalMs: 1_000,
-      folder: '/data',
-    }
-    this.node = new StorageNode(options, {
+    this.node = new StorageNode(NODE_OPTIONS, {
       client: new MetadataClient([{ id: 1, url: CONTROLLER }], this.#http()),
       dialer: {
         dial: (_url, _hello, events) => this.#dial(events),

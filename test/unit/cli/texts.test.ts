@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { findingsText } from '../../../src/cli/commands/explain.ts'
-import { type QuorumView, quorumText } from '../../../src/cli/commands/quorum.ts'
+import { quorumText } from '../../../src/cli/commands/quorum.ts'
+import type { QuorumView } from '../../../src/cli/quorum-read.ts'
 
 const START = 'start broker 1, or look why its heartbeats do not arrive'
 
