@@ -16,7 +16,12 @@ test('a minute of kills, stops and cut links under eight clients leaves a linear
     `seed ${seed}: ${operations} operations, ${unknown} of unknown outcome; ${[...faults].join(' ')}`,
   )
   assert.deepEqual(violations, [])
-  // A run in which little happens proves little. On a machine that is busy with other things there are hundreds.
-  assert(operations > 100, `only ${operations} operations`)
+  // A run in which little happens proves little; how much happens in a minute is a matter of the machine.
+  const struck = [...faults.values()].reduce((sum, count) => sum + count, 0)
+  const answered = operations - unknown
+  assert(
+    answered > 5 * struck,
+    `only ${answered} operations were answered, of ${operations}, in ${struck} faults`,
+  )
   assert(faults.size >= 5, `only ${faults.size} kinds of faults`)
 })
