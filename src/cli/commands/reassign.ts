@@ -5,7 +5,7 @@ import { type ErrorView, inOurWords } from '../remedies.ts'
 import { RequestFailed } from '../rest-client.ts'
 import { clusterOptions, inSession, type Session } from '../session.ts'
 import { table } from '../table.ts'
-import { type PartitionView, timeText } from '../views.ts'
+import { type TopicView, timeText } from '../views.ts'
 
 const PATH = '/api/v1/metadata/reassignments'
 
@@ -112,18 +112,17 @@ function move(text: string): PlannedMove {
   return { ...partitionName(name!), replicas: brokerList(brokers) }
 }
 
-/** Where partitions are now, by name; null: there is no such partition, which the server will say. */
+/** Where partitions are now; null: there is no such partition, which the server will say. One request for each topic. */
 async function replicasOf(
   { client }: Session,
   moves: readonly PlannedMove[],
 ): Promise<(readonly number[] | null)[]> {
-  const found: (readonly number[] | null)[] = []
-  for (const { topic, partition } of moves) {
-    const path = `/api/v1/metadata/topics/${encodeURIComponent(topic)}/partitions/${partition}`
-    const view = await client.send<PartitionView>({ method: 'GET', path }).catch(unknownIsNull)
-    found.push(view?.replicas ?? null)
+  const topics = new Map<string, TopicView | null>()
+  for (const topic of new Set(moves.map(move => move.topic))) {
+    const path = `/api/v1/metadata/topics/${encodeURIComponent(topic)}`
+    topics.set(topic, await client.send<TopicView>({ method: 'GET', path }).catch(unknownIsNull))
   }
-  return found
+  return moves.map(({ topic, partition }) => topics.get(topic)?.partitions[partition]?.replicas ?? null)
 }
 
 function unknownIsNull(error: unknown): null {
