@@ -28,9 +28,9 @@ export function heartbeat(app: FastifyInstance, context: Context): void {
 }
 
 async function beat(context: Context, body: HeartbeatBody) {
-  const { brokerId, recoveryEpoch = origin(context).recoveryEpoch } = body
+  const { brokerId, recoveryEpoch } = body
   // Versions of before a recovery say nothing of the metadata after it.
-  const isOurs = recoveryEpoch === origin(context).recoveryEpoch
+  const isOurs = recoveryEpoch === undefined || recoveryEpoch === origin(context).recoveryEpoch
   const metadataVersion = isOurs ? body.metadataVersion : 0
   const stateHash = isOurs ? body.stateHash : undefined
   const { controller } = context
