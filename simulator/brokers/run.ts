@@ -283,6 +283,7 @@ export class BrokerRun extends Run {
       isrChanged: nothing,
       featuresRaised: nothing,
       rebalance: nothing,
+      movesThrottled: nothing,
       pushFailed: nothing,
       pushRecovered: nothing,
       diverged: event => this.#diverged(event),

@@ -7,18 +7,19 @@ import type { Image, TopicPartition } from '../metadata/image.ts'
 import { keepsData, originalReplicas, removingReplicas } from '../metadata/reassignment.ts'
 import type { ReassignmentCause } from '../metadata/replication.ts'
 import { absence, canEnd } from './can-end.ts'
+import type { MoveThrottle } from './move-throttle.ts'
 import { type Absent, planDecommission, type ReplicaMove } from './placement/decommission.ts'
 import { placementView, type ResourcesOf, standing } from './placement/image-view.ts'
 import { type RebalancePlan, rebalanceSteps } from './placement/rebalance.ts'
 import type { PlacementView } from './placement/view.ts'
 import { ownWrite, type Proposer, type Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
+import { changeOf } from './replica-moves.ts'
+import { WaitingMoves } from './waiting-moves.ts'
 
 export type AutomaticMoveOptions = {
   /** A broker that is OFFLINE for longer has its replicas rebuilt on others; 0: never. */
   readonly recoveryDelayMs: number
-  /** The controller moves at most so many partitions at the same time. */
-  readonly movesMax: number
 }
 
 type Parts = {
@@ -26,6 +27,7 @@ type Parts = {
   readonly replica: Replica
   readonly clock: Clock
   readonly resourcesOf: ResourcesOf
+  readonly throttle: MoveThrottle
 }
 type Leaving = { readonly brokerId: number; readonly cause: 'RECOVERY' | 'DECOMMISSION' }
 type Planned = { readonly cause: ReassignmentCause; readonly changes: readonly ReplicasChange[] }
@@ -33,7 +35,7 @@ type Planned = { readonly cause: ReassignmentCause; readonly changes: readonly R
 const TICK_MS = 1_000
 
 /**
- * Moves that the controller makes by itself, a few at a time: replicas of brokers that stay away are rebuilt elsewhere (and
+ * Moves that the controller makes by itself, a few at a time, after those that operators wait for: replicas of brokers that stay away are rebuilt elsewhere (and
  * the move is given up when they return in time), brokers that are decommissioned give theirs away, and a rebalance that
  * was asked for goes on until the load is even. What is under way is in the image, so a new controller goes on with it; from
  * level 2 of `metadata.version` on that holds for a rebalance as a whole, before only for the moves that were begun.
@@ -41,6 +43,7 @@ const TICK_MS = 1_000
 export class AutomaticMoves {
   readonly #options: AutomaticMoveOptions
   readonly #parts: Parts
+  readonly #waiting: WaitingMoves
   /** Where the image cannot keep it. */
   #rebalancingSince: number | null = null
   /** Nothing was to be done for these reasons at this version. */
@@ -51,6 +54,7 @@ export class AutomaticMoves {
   constructor(options: AutomaticMoveOptions, parts: Parts) {
     this.#options = options
     this.#parts = parts
+    this.#waiting = new WaitingMoves(parts)
     this.#timer = parts.clock.timer(TICK_MS, () => void this.#tick())
   }
 
@@ -111,14 +115,14 @@ export class AutomaticMoves {
 
   /** Partitions that a rebalance moves now. */
   get rebalanceMoves(): number {
-    const moves = this.#parts.replica.image.reassignments()
-    return moves.filter(({ partition }) => partition.reassignment!.cause === 'REBALANCE').length
+    return this.#parts.replica.image.reassignments(({ cause }) => cause === 'REBALANCE').length
   }
 
   async #tick(): Promise<void> {
     try {
       await this.#giveUpForReturned()
       await this.#giveUpForLost()
+      await this.#waiting.beginNext()
       await this.#moveOn()
     } catch {
       // Leadership may be lost meanwhile, or the disk be full: the next tick, or the next controller, looks again.
@@ -129,11 +133,10 @@ export class AutomaticMoves {
   /** A broker that came back keeps what has not been rebuilt yet. */
   async #giveUpForReturned(): Promise<void> {
     const { image } = this.#parts.replica
-    const returned = image.reassignments().filter(({ partition }) => {
+    const recovering = image.reassignments(({ cause }) => cause === 'RECOVERY')
+    const returned = recovering.filter(({ partition }) => {
       const leaving = removingReplicas(partition)
-      return (
-        partition.reassignment!.cause === 'RECOVERY' && leaving.length > 0 && leaving.every(image.isActive)
-      )
+      return leaving.length > 0 && leaving.every(image.isActive)
     })
     await this.#giveUp(returned)
   }
@@ -144,12 +147,10 @@ export class AutomaticMoves {
     const away = this.#awayIds()
     if (away.size === 0) return
     const lost = image
-      .reassignments()
+      .reassignments(({ cause }) => cause !== 'MANUAL')
       .filter(
         ({ partition }) =>
-          partition.reassignment!.cause !== 'MANUAL' &&
-          !canEnd(image, partition, away) &&
-          keepsData(partition, originalReplicas(partition)),
+          !canEnd(image, partition, away) && keepsData(partition, originalReplicas(partition)),
       )
     await this.#giveUp(lost)
   }
@@ -167,7 +168,7 @@ export class AutomaticMoves {
     const brokers = standing(image, this.#parts.resourcesOf)
     const away = [...this.#awayIds()].join()
     const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${away} ${this.isRebalancing} ${brokers}`
-    const free = this.#options.movesMax - image.reassignments().length
+    const { free } = this.#parts.throttle.room()
     if (reasons === this.#idle || free <= 0) return
     const planned = await this.#plan(leaving, free)
     if (planned === null) this.#idle = reasons
@@ -255,12 +256,6 @@ export class AutomaticMoves {
 function unregistered(image: Image): number[] {
   const named = new Set(image.replicaLists().flatMap(held => (held === null ? [] : held[0])))
   return [...named].filter(brokerId => image.broker(brokerId) === undefined).sort((a, b) => a - b)
-}
-
-/** It says what it was decided on: between a proposal and its commit others come to theirs. */
-function changeOf({ topic, partition }: TopicPartition, replicas: readonly number[] | null): ReplicasChange {
-  const { id, partitionEpoch } = partition
-  return { topic: topic.name, topicId: topic.id, partition: id, partitionEpoch, replicas }
 }
 
 function leavingOf({ brokerId, drain }: Broker): Leaving {

@@ -15,6 +15,7 @@ import { InSyncReplicas } from './in-sync-replicas.ts'
 import { LeaderElections } from './leader-elections.ts'
 import { LinkWatch } from './link-watch.ts'
 import { MetadataReports } from './metadata-reports.ts'
+import { MoveThrottle } from './move-throttle.ts'
 import type { ResourcesOf } from './placement/image-view.ts'
 import { Proposer } from './proposer.ts'
 import { Publisher } from './publisher.ts'
@@ -32,6 +33,8 @@ export type ControllerOptions = {
   /** Of features, in a cluster that is founded now. */
   readonly firstLevels: FeatureLevels
   readonly moves: AutomaticMoveOptions
+  /** At most so many partitions are moved at the same time, while no operator said otherwise. */
+  readonly movesMax: number
 }
 
 export type ControllerParts = {
@@ -55,6 +58,7 @@ export type Reign = {
   readonly isrs: InSyncReplicas
   readonly elections: LeaderElections
   readonly moves: ReplicaMoves
+  readonly throttle: MoveThrottle
   readonly automaticMoves: AutomaticMoves
   readonly publisher: Publisher
   readonly linkWatch: LinkWatch
@@ -135,6 +139,8 @@ export class Controller {
     })
     publisher.publish()
     const placing = { ...parts, resourcesOf: this.resourcesOf }
+    const throttle = new MoveThrottle(this.#options.movesMax, parts)
+    const moving = { ...placing, throttle }
     return {
       term,
       proposer,
@@ -145,8 +151,9 @@ export class Controller {
       topics: new Topics(placing),
       isrs: new InSyncReplicas({ ...parts, brokers }),
       elections: new LeaderElections(leaderBalanceDelayMs, parts),
-      moves: new ReplicaMoves(placing),
-      automaticMoves: new AutomaticMoves(this.#options.moves, placing),
+      throttle,
+      moves: new ReplicaMoves(moving),
+      automaticMoves: new AutomaticMoves(this.#options.moves, moving),
     }
   }
 

@@ -79,6 +79,7 @@ function whyHeld(image: Image, place: TopicPartition, obstacles: Obstacles): str
   const { topic, partition } = place
   if (partition.reassignment === null)
     return obstacles.get(`${topic.name}-${partition.id}`) ?? 'waits for its turn'
-  const { target, waitsFor } = progressOf(image, place)
-  return `moves to [${target.join(', ')}]: ${waitsFor.join('; ') || 'completes'}`
+  const { target, state, waitsFor } = progressOf(image, place)
+  const moves = state === 'WAITING' ? 'is to move' : 'moves'
+  return `${moves} to [${target.join(', ')}]: ${waitsFor.join('; ') || 'completes'}`
 }

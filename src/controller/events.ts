@@ -21,6 +21,8 @@ export type ControllerEvents = {
   featuresRaised(event: { levels: Readonly<Record<string, number>> }): void
   /** It begins, or (`wanted` is false) it is over or was ended. */
   rebalance(event: { wanted: boolean }): void
+  /** How many partitions are moved at a time; null: as this controller is configured. */
+  movesThrottled(event: { movesMax: number | null }): void
   pushFailed(event: { brokerId: number; url: string; reason: string }): void
   pushRecovered(event: { brokerId: number; url: string; version: number }): void
   /** A node has other metadata than this controller had at the same version. */

@@ -3,14 +3,20 @@ import { type ReplicasChange, waitOrCancel } from '../metadata/commands/alter-re
 import type { Rejection } from '../metadata/decision.ts'
 import type { Image, TopicPartition } from '../metadata/image.ts'
 import type { Partition } from '../metadata/partition-table.ts'
-import { removingReplicas } from '../metadata/reassignment.ts'
+import { isWaiting, removingReplicas } from '../metadata/reassignment.ts'
 import { bitOf, membersOf } from '../metadata/replication.ts'
+import type { MoveThrottle } from './move-throttle.ts'
 import { brokerLoads, type ResourcesOf } from './placement/image-view.ts'
 import { withReplicationFactor } from './placement/replication-factor.ts'
-import type { Proposer, Write } from './proposer.ts'
+import type { Intent, Proposer, Write } from './proposer.ts'
 import type { Replica } from './replica.ts'
 
-type Parts = { readonly proposer: Proposer; readonly replica: Replica; readonly resourcesOf: ResourcesOf }
+type Parts = {
+  readonly proposer: Proposer
+  readonly replica: Replica
+  readonly resourcesOf: ResourcesOf
+  readonly throttle: MoveThrottle
+}
 
 /** How far the move of one partition is. */
 export type MoveProgress = {
@@ -21,7 +27,9 @@ export type MoveProgress = {
   readonly addingReplicas: readonly number[]
   readonly removingReplicas: readonly number[]
   readonly cause: string
+  /** When it began; while it waits, when it was asked for. */
   readonly startedAt: number
+  readonly state: 'MOVING' | 'WAITING'
   /** What it waits for, in words. */
   readonly waitsFor: readonly string[]
 }
@@ -37,10 +45,10 @@ export class ReplicaMoves {
     this.#parts = parts
   }
 
-  /** Begins moves; `replicas` null cancels one. A result for each. */
+  /** Begins moves, or lets them wait for their turn; `replicas` null cancels one. A result for each. */
   async alter(changes: readonly ReplicasChange[], write: Write): Promise<readonly AlterResult[]> {
-    const command = { type: 'AlterReplicasCommand', cause: 'MANUAL', changes } as const
-    const { results = [], unchanged = [] } = await this.#parts.proposer.submit(write, () => command)
+    const { proposer } = this.#parts
+    const { results = [], unchanged = [] } = await proposer.submit(write, () => this.#intent(changes))
     const idle = new Set(unchanged)
     return changes.map((_, i) => ({ rejection: results[i] ?? null, unchanged: idle.has(i) }))
   }
@@ -50,12 +58,17 @@ export class ReplicaMoves {
     const { proposer } = this.#parts
     const { results = [] } = await proposer.submit(write, () => {
       const changes = this.#resized(topicName, replicationFactor)
-      const intent = { type: 'AlterReplicasCommand', cause: 'MANUAL', changes } as const
+      const intent = this.#intent(changes)
       assertAccepted(proposer.check(intent).results ?? [])
       return intent
     })
     // What came in between can still refuse some: that must not look like success.
     assertAccepted(results)
+  }
+
+  #intent(changes: readonly ReplicasChange[]): Intent {
+    const { movesMax } = this.#parts.throttle
+    return { type: 'AlterReplicasCommand', cause: 'MANUAL', changes, movesMax }
   }
 
   #resized(topicName: string, replicationFactor: number): ReplicasChange[] {
@@ -75,15 +88,26 @@ export class ReplicaMoves {
   }
 }
 
+/** It says what it was decided on: between a proposal and its commit others come to theirs. */
+export function changeOf(
+  { topic, partition }: TopicPartition,
+  replicas: readonly number[] | null,
+): ReplicasChange {
+  const { id, partitionEpoch } = partition
+  return { topic: topic.name, topicId: topic.id, partition: id, partitionEpoch, replicas }
+}
+
 function assertAccepted(results: readonly (Rejection | null)[]): void {
   const refused = results.find(rejection => rejection !== null)
   if (refused !== undefined) throw new DmqError(refused.rejected, refused.message, refused.details)
 }
 
-function beingMoved(topic: string, { id }: Partition): DmqError {
+function beingMoved(topic: string, partition: Partition): DmqError {
+  const { id } = partition
+  const state = isWaiting(partition) ? 'waits to be' : 'is being'
   return new DmqError(
     'REASSIGNMENT_IN_PROGRESS',
-    ...waitOrCancel(`partition ${topic}-${id} is being moved.`, { topic, partition: id }),
+    ...waitOrCancel(`partition ${topic}-${id} ${state} moved.`, { topic, partition: id }),
   )
 }
 
@@ -103,10 +127,17 @@ export function progressOf(image: Image, { topic, partition }: TopicPartition): 
     removingReplicas: removingReplicas(partition),
     cause,
     startedAt,
-    waitsFor: target
-      .filter(brokerId => (isr & bitOf(replicas, brokerId)) === 0)
-      .map(id => whyNotInSync(image, id)),
+    state: isWaiting(partition) ? 'WAITING' : 'MOVING',
+    waitsFor: isWaiting(partition)
+      ? whyNotBegun(image, partition)
+      : target.filter(id => (isr & bitOf(replicas, id)) === 0).map(id => whyNotInSync(image, id)),
   }
+}
+
+/** It would begin, but for brokers that are away; else it is for others to be done. */
+function whyNotBegun(image: Image, { replicas, reassignment }: Partition): string[] {
+  const coming = reassignment!.target.filter(id => !replicas.includes(id) && !image.isActive(id))
+  return coming.length === 0 ? ['its turn'] : coming.map(id => whyNotInSync(image, id))
 }
 
 function whyNotInSync(image: Image, brokerId: number): string {

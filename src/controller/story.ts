@@ -53,6 +53,8 @@ export function tell(
       return events.featuresRaised({ levels: command.levels })
     case 'RebalanceCommand':
       return events.rebalance({ wanted: command.wanted })
+    case 'ThrottleMovesCommand':
+      return events.movesThrottled({ movesMax: command.movesMax })
   }
 }
 

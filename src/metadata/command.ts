@@ -8,6 +8,7 @@ import * as electLeaders from './commands/elect-leaders.ts'
 import * as noteRejection from './commands/note-rejection.ts'
 import * as rebalance from './commands/rebalance.ts'
 import * as registerBroker from './commands/register-broker.ts'
+import * as throttleMoves from './commands/throttle-moves.ts'
 import * as unregisterBroker from './commands/unregister-broker.ts'
 import * as updateBrokerStatus from './commands/update-broker-status.ts'
 import * as updateFeatures from './commands/update-features.ts'
@@ -32,6 +33,7 @@ export type Command = (
   | noteRejection.NoteRejectionCommand
   | rebalance.RebalanceCommand
   | registerBroker.RegisterBrokerCommand
+  | throttleMoves.ThrottleMovesCommand
   | unregisterBroker.UnregisterBrokerCommand
   | updateBrokerStatus.UpdateBrokerStatusCommand
   | updateFeatures.UpdateFeaturesCommand
@@ -55,6 +57,7 @@ export const COMMAND_TYPES: readonly CommandType[] = [
   'NoteRejectionCommand',
   'RebalanceCommand',
   'RegisterBrokerCommand',
+  'ThrottleMovesCommand',
   'UnregisterBrokerCommand',
   'UpdateBrokerStatusCommand',
   'UpdateFeaturesCommand',
@@ -82,6 +85,8 @@ export function decide(image: Image, command: Command, moment: Moment): Decision
       return rebalance.decide(image, command, moment)
     case 'RegisterBrokerCommand':
       return registerBroker.decide(image, command, moment)
+    case 'ThrottleMovesCommand':
+      return throttleMoves.decide(image, command)
     case 'UnregisterBrokerCommand':
       return unregisterBroker.decide(image, command, moment)
     case 'UpdateBrokerStatusCommand':

@@ -8,9 +8,10 @@
  * | 1 | everything before there were levels |
  * | 2 | a rebalance that was asked for is kept in the image, and outlives the controller |
  * | 3 | changes of ISRs and moves of the controller say which topic they mean, and which state of it they were decided on |
+ * | 4 | moves that an operator asks for wait for their turn in the image; how many go on at a time is kept there |
  */
 export const FEATURES = {
-  'metadata.version': { min: 1, max: 3 },
+  'metadata.version': { min: 1, max: 4 },
 } as const satisfies Record<string, FeatureRange>
 
 export type FeatureRange = { readonly min: number; readonly max: number }
@@ -20,6 +21,7 @@ export type FeatureLevels = Readonly<Record<string, number>>
 /** From this level of `metadata.version` on. */
 export const REBALANCE_IS_KEPT = 2
 export const CHANGES_SAY_WHAT_THEY_MEAN = 3
+export const MOVES_WAIT_THEIR_TURN = 4
 
 /** What is in force where nobody raised it. */
 export const FIRST_LEVELS: FeatureLevels = { 'metadata.version': FEATURES['metadata.version'].min }

@@ -5,15 +5,16 @@ import type { ChangedRows } from './changed-rows.ts'
 import { type ClusterRow, clusterRowOf, FIRST_CLUSTER, isFirst } from './cluster-row.ts'
 import type { Departure } from './departure.ts'
 import type { PartitionPage } from './partition-page.ts'
+import type { PartitionHealth } from './partition-scan.ts'
 import {
   type CapturedTable,
   type LoadedTable,
   type Partition,
-  type PartitionHealth,
   PartitionTable,
   type ReplicaColumn,
 } from './partition-table.ts'
 import type { CapturedLists } from './replica-lists.ts'
+import type { Reassignment } from './replication.ts'
 import { SortedNames } from './sorted-names.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
@@ -126,23 +127,27 @@ export class Image implements WritableImage {
     return topic.rows.map(row => this.#partitions.at(row))
   }
 
-  /** Partitions whose replicas are being moved, by topic and id. */
-  reassignments(): TopicPartition[] {
-    return this.#partitions
-      .reassignedRows()
-      .map(row => this.#named(row))
-      .sort(byName)
+  /** Partitions whose replicas are being moved, or are to be, by topic and id. */
+  reassignments(which: (move: Reassignment) => boolean = () => true): TopicPartition[] {
+    const rows: number[] = []
+    for (const [row, move] of this.#partitions.moves) if (which(move)) rows.push(row)
+    return rows.map(row => this.#named(row)).sort(byName)
+  }
+
+  /** Rows whose replicas are being moved, or are to be: as they were begun or asked for. */
+  reassignedRows(): Iterable<readonly [number, Reassignment]> {
+    return this.#partitions.moves
   }
 
   /** Partitions whose first replica could lead, and does not; at most `max`. */
   partitionsLedByOthers(max: number, mayLead: (brokerId: number) => boolean): TopicPartition[] {
-    const rows = this.#partitions.rowsLedByOthers(max, mayLead)
+    const rows = this.#partitions.scan.rowsLedByOthers(max, mayLead)
     return rows.map(row => this.#named(row))
   }
 
   /** In the order of topic names: nodes number their rows differently, but give the same answers. */
   partitionsWithReplicaOn(brokerId: number): TopicPartition[] {
-    return this.#partitions
+    return this.#partitions.scan
       .rowsWithReplicaOn(brokerId)
       .map(row => this.#named(row))
       .sort(byName)
@@ -153,7 +158,7 @@ export class Image implements WritableImage {
   }
 
   rowsWithReplicaOn(brokerId: number): number[] {
-    return this.#partitions.rowsWithReplicaOn(brokerId)
+    return this.#partitions.scan.rowsWithReplicaOn(brokerId)
   }
 
   /**
@@ -182,16 +187,20 @@ export class Image implements WritableImage {
   }
 
   partitionHealth(): PartitionHealth {
-    return this.#partitions.health(brokerId => this.#brokers.get(brokerId)?.status === 'ONLINE')
+    return this.#partitions.scan.health(brokerId => this.#brokers.get(brokerId)?.status === 'ONLINE')
   }
 
   /** Partitions that are led by the broker, and all that it has a replica of. */
   countsOf(brokerId: number): { leaders: number; replicas: number } {
-    return this.#partitions.countsOf(brokerId)
+    return this.#partitions.scan.countsOf(brokerId)
   }
 
   get reassignmentCount(): number {
-    return this.#partitions.reassignmentCount
+    return this.#partitions.moves.count
+  }
+
+  get waitingMoveCount(): number {
+    return this.#partitions.moves.waitingCount
   }
 
   get topicCount(): number {
@@ -199,7 +208,7 @@ export class Image implements WritableImage {
   }
 
   replicaCounts(): Map<number, { leaders: number; replicas: number }> {
-    return this.#partitions.counts()
+    return this.#partitions.scan.counts()
   }
 
   /** Every replica list, with how many partitions have it. */

@@ -12,8 +12,10 @@ import {
   rowInPage,
   rowsOfPage,
 } from './partition-page.ts'
+import { PartitionScan } from './partition-scan.ts'
+import { Reassignments } from './reassignments.ts'
 import { type CapturedLists, ReplicaLists } from './replica-lists.ts'
-import { countOf, type Reassignment, type Replication } from './replication.ts'
+import type { Reassignment, Replication } from './replication.ts'
 import { RowHashes } from './row-hash.ts'
 import { type RowHash, RowHasher } from './state-hash.ts'
 import { TopicNumbers } from './topic-numbers.ts'
@@ -25,18 +27,6 @@ export type Partition = Replication & {
   readonly partitionEpoch: number
   readonly createdAt: number
   readonly modifiedAt: number
-}
-
-/** Counts of partitions; one may be in several. */
-export type PartitionHealth = {
-  /** Without a leader. */
-  readonly offline: number
-  /** Replicas are missing from the ISR; those that are just being added do not count. */
-  readonly underReplicated: number
-  /** Writes with acks=all are refused. */
-  readonly underMinIsr: number
-  /** The preferred replica is in the ISR, may lead and does not; those whose replicas are being moved do not count. */
-  readonly ledByOthers: number
 }
 
 /**
@@ -54,8 +44,7 @@ export class PartitionTable {
   #lists = new ReplicaLists()
   #topics = new TopicNumbers()
   #free: number[] = []
-  /** Few partitions are being moved at any time. */
-  #reassignments = new Map<number, Reassignment>()
+  #moves = new Reassignments()
   #rows = 0
   #count = 0
 
@@ -74,7 +63,7 @@ export class PartitionTable {
     page.ints.replicas[at] = this.#lists.intern(partition.replicas)
     page.createdAt[at] = partition.createdAt
     page.write(at, partition)
-    this.#setReassignment(row, partition.reassignment)
+    this.#moves.set(row, partition.reassignment)
     this.#count += 1
     return row
   }
@@ -87,7 +76,7 @@ export class PartitionTable {
     page.ints.replicas[at] = NOBODY
     this.#topics.release(page.topics[at]!)
     page.topics[at] = NOBODY
-    this.#reassignments.delete(row)
+    this.#moves.set(row, null)
     this.#free.push(row)
     this.#count -= 1
   }
@@ -106,13 +95,8 @@ export class PartitionTable {
       page.ints.replicas[at] = this.#lists.intern(partition.replicas)
       this.#lists.release(list)
     }
-    this.#setReassignment(row, partition.reassignment)
+    this.#moves.set(row, partition.reassignment)
     page.write(at, partition)
-  }
-
-  #setReassignment(row: number, reassignment: Reassignment | null): void {
-    if (reassignment === null) this.#reassignments.delete(row)
-    else this.#reassignments.set(row, reassignment)
   }
 
   #writable(row: number): PartitionPage {
@@ -136,7 +120,7 @@ export class PartitionTable {
       leaderEpoch: ints.leaderEpoch[at]!,
       partitionEpoch: ints.partitionEpoch[at]!,
       replicas: this.#lists.at(ints.replicas[at]!),
-      reassignment: this.#reassignments.get(row) ?? null,
+      reassignment: this.#moves.of(row),
       isr: ints.isr[at]!,
       elr: ints.elr[at]!,
       lastKnownLeader: orNull(ints.lastKnownLeader[at]!),
@@ -145,49 +129,19 @@ export class PartitionTable {
     }
   }
 
-  /** Rows with a replica on the broker: one pass over one column. */
-  rowsWithReplicaOn(brokerId: number): number[] {
-    const lists = this.#lists.listsWith(brokerId)
-    const rows: number[] = []
-    for (const [number, { ints }] of this.#pages.entries()) {
-      const first = number * PAGE_ROWS
-      const end = rowsOfPage(this.#rows, number)
-      for (let at = 0; at < end; at++) {
-        const list = ints.replicas[at]!
-        if (list >= 0 && lists[list] === 1) rows.push(first + at)
-      }
-    }
-    return rows
+  /** Moves that were begun or asked for. */
+  get moves(): Reassignments {
+    return this.#moves
   }
 
-  get reassignmentCount(): number {
-    return this.#reassignments.size
-  }
-
-  /** In no order. */
-  reassignedRows(): number[] {
-    return [...this.#reassignments.keys()]
-  }
-
-  /**
-   * Rows that are led by another than their first replica although it is in the ISR and may lead; at most `max`. One pass
-   * over three columns.
-   */
-  rowsLedByOthers(max: number, mayLead: (brokerId: number) => boolean): number[] {
-    const first = this.#lists.firstMembers(mayLead)
-    const rows: number[] = []
-    for (const [number, { ints }] of this.#pages.entries()) {
-      const from = number * PAGE_ROWS
-      const end = rowsOfPage(this.#rows, number)
-      for (let at = 0; at < end; at++) {
-        const list = ints.replicas[at]!
-        if (list < 0 || (ints.isr[at]! & 1) === 0 || first[list] === NOBODY) continue
-        if (ints.leader[at] === first[list] || this.#reassignments.has(from + at)) continue
-        rows.push(from + at)
-        if (rows.length === max) return rows
-      }
-    }
-    return rows
+  get scan(): PartitionScan {
+    return new PartitionScan({
+      pages: this.#pages,
+      rows: this.#rows,
+      lists: this.#lists,
+      topics: this.#topics,
+      moves: this.#moves,
+    })
   }
 
   /** Every replica list, with how many partitions have it. */
@@ -209,67 +163,6 @@ export class PartitionTable {
     }
   }
 
-  /** Leader and replica counts of every broker that has any. */
-  counts(): Map<number, { leaders: number; replicas: number }> {
-    const counts = new Map<number, { leaders: number; replicas: number }>()
-    const of = (brokerId: number) => {
-      const found = counts.get(brokerId) ?? { leaders: 0, replicas: 0 }
-      counts.set(brokerId, found)
-      return found
-    }
-    for (let row = 0; row < this.#rows; row++) {
-      const { ints } = this.#pages[pageOf(row)]!
-      const list = ints.replicas[rowInPage(row)]!
-      if (list < 0) continue
-      for (const brokerId of this.#lists.at(list)) of(brokerId).replicas += 1
-      const leader = ints.leader[rowInPage(row)]!
-      if (leader !== NOBODY) of(leader).leaders += 1
-    }
-    return counts
-  }
-
-  /** How many partitions are not as they should be: one pass over three columns, and a closer look at those few. */
-  health(mayLead: (brokerId: number) => boolean): PartitionHealth {
-    const health = { offline: 0, underReplicated: 0, underMinIsr: 0, ledByOthers: 0 }
-    const everyone = this.#lists.fullMasks()
-    const first = this.#lists.firstMembers(() => true)
-    const { minIsr: minIsrs } = this.#topics.columns
-    for (const [number, page] of this.#pages.entries()) {
-      const { leader, replicas, isr } = page.ints
-      const end = rowsOfPage(this.#rows, number)
-      for (let at = 0; at < end; at++) {
-        const list = replicas[at]!
-        const preferred = leader[at] !== NOBODY && leader[at] === first[list]
-        if (list < 0 || (preferred && isr[at] === everyone[list])) continue
-        const moving = this.#reassignments.get(number * PAGE_ROWS + at)
-        const adding = moving?.adding ?? 0
-        const original = countOf(everyone[list]! & ~adding)
-        const minIsr = Math.min(original, minIsrs[page.topics[at]!]!)
-        if (leader[at] === NOBODY) health.offline += 1
-        if (countOf(isr[at]! & ~adding) < original) health.underReplicated += 1
-        if (countOf(isr[at]!) < minIsr) health.underMinIsr += 1
-        const couldLead = (isr[at]! & 1) !== 0 && moving === undefined && mayLead(first[list]!)
-        if (couldLead && !preferred) health.ledByOthers += 1
-      }
-    }
-    return health
-  }
-
-  /** What one broker has: one pass over two columns. */
-  countsOf(brokerId: number): { leaders: number; replicas: number } {
-    const held = this.#lists.listsWith(brokerId)
-    const counts = { leaders: 0, replicas: 0 }
-    for (const [number, { ints }] of this.#pages.entries()) {
-      const end = rowsOfPage(this.#rows, number)
-      for (let at = 0; at < end; at++) {
-        if (held[ints.replicas[at]!] !== 1) continue
-        counts.replicas += 1
-        if (ints.leader[at] === brokerId) counts.leaders += 1
-      }
-    }
-    return counts
-  }
-
   hashOf(row: number): RowHash {
     const { low, high } = this.#hashes().add(this.#pages[pageOf(row)]!, rowInPage(row), this.#hashOfMove(row))
     return { low, high }
@@ -287,8 +180,8 @@ export class PartitionTable {
   }
 
   #hashOfMove(row: number): RowHash | null {
-    const moving = this.#reassignments.get(row)
-    return moving === undefined ? null : new RowHasher().text(canonical(moving)).finish()
+    const moving = this.#moves.of(row)
+    return moving === null ? null : new RowHasher().text(canonical(moving)).finish()
   }
 
   // Topics.
@@ -333,7 +226,7 @@ export class PartitionTable {
     const changed = new ChangedRows(this.#lists.usesOf(held), departure.time)
     const others: number[] = []
     const row = new RowDeparture(departure, this.#lists, held, this.#topics.columns, changed)
-    const leaveOut = (each: number): boolean => this.#reassignments.has(each) || except(each)
+    const leaveOut = (each: number): boolean => this.#moves.of(each) !== null || except(each)
     for (const [number, page] of this.#pages.entries()) {
       row.takePage(page, number * PAGE_ROWS, rowsOfPage(this.#rows, number), leaveOut, others)
     }
@@ -368,7 +261,7 @@ export class PartitionTable {
       free: [...this.#free],
       lists: this.#lists.capture(),
       topicIds: this.#topics.capture(),
-      reassignments: [...this.#reassignments],
+      reassignments: [...this.#moves],
       pages: this.#pages.map(page => new CapturedPage(page)),
     }
   }
@@ -384,7 +277,7 @@ export class PartitionTable {
     this.#free = [...free]
     this.#count = rows - free.length
     this.#lists = ReplicaLists.from(lists)
-    this.#reassignments = new Map(reassignments)
+    this.#moves = new Reassignments(reassignments)
   }
 
   /** Pages come in order. The topics of their rows are told afterwards, with {@link assignTopic}. */

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import { maskOf, membersOf, type Reassignment, type Replication } from './replication.ts'
 
 /**
@@ -16,6 +17,30 @@ export function beginMove(
   return { ...moved, reassignment: { target, adding, cause, startedAt } }
 }
 
+/** The same, to begin when there is room for it. Only what is not being moved can wait. */
+export function queueMove(
+  state: Replication,
+  target: readonly number[],
+  { cause, startedAt }: Pick<Reassignment, 'cause' | 'startedAt'>,
+): Replication {
+  assert(state.reassignment === null, 'what is being moved does not wait')
+  return { ...state, reassignment: { target, adding: 0, cause, startedAt, waiting: true } }
+}
+
+export function isWaiting({ reassignment }: Pick<Replication, 'reassignment'>): boolean {
+  return reassignment?.waiting === true
+}
+
+/** Its replicas are being moved now. */
+export function isMoving({ reassignment }: Pick<Replication, 'reassignment'>): boolean {
+  return reassignment !== null && reassignment.waiting !== true
+}
+
+/** The replicas that a move brings, and that are not in sync yet. */
+export function awaitedReplicas({ replicas, isr, reassignment }: Replication): number[] {
+  return reassignment === null ? [] : membersOf(replicas, reassignment.adding & ~isr)
+}
+
 /** Back to the replicas of before. */
 export function cancelMove(state: Replication): Replication {
   return { ...withReplicas(state, originalReplicas(state)), reassignment: null }
@@ -27,7 +52,9 @@ export function originalReplicas({ replicas, reassignment }: Replication): reado
 }
 
 export function removingReplicas({ replicas, reassignment }: Replication): number[] {
-  return reassignment === null ? [] : replicas.filter(id => !reassignment.target.includes(id))
+  return reassignment === null || reassignment.waiting
+    ? []
+    : replicas.filter(id => !reassignment.target.includes(id))
 }
 
 /**
@@ -47,7 +74,7 @@ export function keepsData(state: Replication, list: readonly number[]): boolean 
  */
 export function withMoveDone(state: Replication): Replication {
   const { replicas, reassignment, isr, elr } = state
-  if (reassignment === null) return state
+  if (reassignment === null || reassignment.waiting) return state
   const target = maskOf(replicas, id => reassignment.target.includes(id))
   const added = reassignment.adding & target
   const othersHoldNothing = ((isr | elr) & ~target) === 0

@@ -35,8 +35,8 @@ export function renderPartition(image: Image, partition: Partition) {
 
 function reassignmentView({ reassignment }: Partition) {
   if (reassignment === null) return null
-  const { target, cause, startedAt } = reassignment
-  return { target: [...target], cause, startedAt }
+  const { target, cause, startedAt, waiting } = reassignment
+  return { target: [...target], cause, startedAt, ...(waiting ? { waiting } : {}) }
 }
 
 export function renderTopic(image: Image, topic: Topic) {

@@ -30,7 +30,10 @@ export type Reassignment = {
   /** Those of `replicas` that were not there before. */
   readonly adding: number
   readonly cause: ReassignmentCause
+  /** When it began; while it waits, when it was asked for. */
   readonly startedAt: number
+  /** It has not begun: others are moved first. Of the partition nothing is other than before. */
+  readonly waiting?: true
 }
 export type ReassignmentCause = 'MANUAL' | 'DECOMMISSION' | 'REBALANCE' | 'RECOVERY'
 

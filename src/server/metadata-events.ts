@@ -192,6 +192,15 @@ export function controllerStory(log: Log): ControllerEvents {
     },
     rebalance: ({ wanted }) =>
       log('info', 'topic.rebalance', wanted ? 'a rebalance begins' : 'the rebalance is over', { wanted }),
+    movesThrottled: ({ movesMax }) =>
+      log(
+        'info',
+        'topic.throttle',
+        movesMax === null
+          ? 'as many partitions are moved at a time as reassignment.max-moves says'
+          : `at most ${counted(movesMax, 'partition is', 'partitions are')} moved at a time`,
+        { movesMax },
+      ),
     pushFailed: event =>
       log(
         'warn',

@@ -112,7 +112,8 @@ export async function startMetadataServer(
       sessionTimeoutMs: options.sessionTimeoutMs!,
       leaderBalanceDelayMs: options.leaderBalanceDelayMs!,
       firstLevels: { 'metadata.version': options.firstMetadataVersion! },
-      moves: { recoveryDelayMs: options.recoveryDelayMs!, movesMax: options.movesMax! },
+      moves: { recoveryDelayMs: options.recoveryDelayMs! },
+      movesMax: options.movesMax!,
     },
     {
       consensus,

@@ -2,6 +2,7 @@ import { counted } from '../../base/counted.ts'
 import type { Broker } from '../../metadata/broker.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { Partition } from '../../metadata/partition-table.ts'
+import { isMoving } from '../../metadata/reassignment.ts'
 import { drainProgress } from '../drain-progress.ts'
 import type { History } from '../history/history.ts'
 import { type Lateness, latenessText } from '../lateness.ts'
@@ -52,11 +53,11 @@ function heldBy(image: Image, brokerId: number): Held {
   const held = { led: 0, replicas: rows.length, leaderless: none(), outOfSync: none(), ledByOthers: none() }
   for (const row of rows) {
     const partition = image.partition(row)
-    const { leader, replicas, reassignment } = partition
+    const { leader, replicas } = partition
     if (leader === brokerId) held.led += 1
     else if (leader === null && mayLeadAgain(partition, brokerId)) add(held.leaderless, partition)
     else if (!isInSync(partition, brokerId)) add(held.outOfSync, partition)
-    else if (replicas[0] === brokerId && reassignment === null) add(held.ledByOthers, partition)
+    else if (replicas[0] === brokerId && !isMoving(partition)) add(held.ledByOthers, partition)
   }
   return held
 }

@@ -1,6 +1,7 @@
 import { counted } from '../../base/counted.ts'
 import type { Image, TopicPartition } from '../../metadata/image.ts'
-import { bitOf, countOf, minIsrOf } from '../../metadata/replication.ts'
+import { isMoving, isWaiting } from '../../metadata/reassignment.ts'
+import { bitOf, countOf, minIsrOf, type Reassignment } from '../../metadata/replication.ts'
 import { minInsyncReplicas } from '../../metadata/topic-config.ts'
 import type { History } from '../history/history.ts'
 import { isrOf, list } from '../history/sentence.ts'
@@ -51,9 +52,9 @@ function shortOfReplicas(one: Case): Finding[] {
 
 function ledByAnother(one: Case): Finding[] {
   const { partition, past, name, image, history } = one
-  const { leader, reassignment } = partition
-  const preferred = (reassignment?.target ?? partition.replicas)[0]!
-  if (leader === null || leader === preferred || reassignment !== null) return []
+  const { leader } = partition
+  const preferred = partition.replicas[0]!
+  if (leader === null || leader === preferred || isMoving(partition)) return []
   const away = whyAway(image, history, preferred)
   const because = away ?? whyItDoesNotLead(one, preferred)
   return [
@@ -86,9 +87,11 @@ function whyItDoesNotLead(one: Case, preferred: number): Finding {
   })
 }
 
-function moving({ partition, name, image, history }: Case): Finding[] {
+function moving(one: Case): Finding[] {
+  const { partition, name, image, history } = one
   const { replicas, isr, reassignment } = partition
   if (reassignment === null) return []
+  if (isWaiting(partition)) return [queued(one, reassignment)]
   const { target, cause, startedAt } = reassignment
   const awaited = target.filter(id => (isr & bitOf(replicas, id)) === 0)
   const entry = history.newest(
@@ -101,4 +104,14 @@ function moving({ partition, name, image, history }: Case): Finding[] {
   )
   const what = `${name} moves to ${list(target)} (${cause.toLowerCase()}), and waits for ${list(awaited)}`
   return [finding('MOVING', what, { since: startedAt, ...originOf(entry), because })]
+}
+
+function queued({ partition, name, image, history }: Case, { target, startedAt }: Reassignment): Finding {
+  const coming = target.filter(id => !partition.replicas.includes(id))
+  const because = coming.flatMap(id => whyAway(image, history, id) ?? [])
+  return finding('MOVE_QUEUED', `${name} is to move to ${list(target)}, and waits for its turn`, {
+    since: startedAt,
+    remedy: 'dmq reassign throttle shows how many partitions are moved at a time, and changes it',
+    because,
+  })
 }

@@ -23,6 +23,7 @@ export type FindingCode =
   | 'LED_BY_ANOTHER'
   | 'MOVING'
   | 'MOVE_WAITS'
+  | 'MOVE_QUEUED'
   | 'UNCLEAN_ELECTION_OFF'
   | 'BROKER_AWAY'
   | 'BROKER_GONE'

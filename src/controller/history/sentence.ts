@@ -3,6 +3,7 @@ import type { Change } from '../../metadata/change.ts'
 import type { Command } from '../../metadata/command.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { Partition } from '../../metadata/partition-table.ts'
+import { isWaiting } from '../../metadata/reassignment.ts'
 import { membersOf } from '../../metadata/replication.ts'
 import type { PartitionChange, StatusChange } from './entry.ts'
 
@@ -52,6 +53,8 @@ export function sentence(command: Command, done: Done): string {
         .join(', ')
     case 'RebalanceCommand':
       return command.wanted ? 'the load is to be evened out' : 'the load is no longer evened out'
+    case 'ThrottleMovesCommand':
+      return throttled(command)
     case 'NoteRejectionCommand':
       return `a request was refused: ${command.message}`
   }
@@ -70,6 +73,11 @@ function moveOf({ cause, changes }: Of<'AlterReplicasCommand'>, { partitions }: 
   if (changes.some(({ replicas }) => replicas !== null) || known.length === 0 || known.includes(null))
     return `${cause.toLowerCase()} move`
   return `${known.join(' or ')} move, cancelled by ${cause === 'MANUAL' ? 'an operator' : 'the controller'}`
+}
+
+function throttled({ movesMax }: Of<'ThrottleMovesCommand'>): string {
+  if (movesMax === null) return 'moves at a time: as the controller is configured'
+  return movesMax === 0 ? 'no more moves begin' : `at most ${counted(movesMax, 'move')} at a time`
 }
 
 function registered(command: Of<'RegisterBrokerCommand'>, done: Done): string {
@@ -132,8 +140,8 @@ function difference(name: string, before: string | number, after: string | numbe
 
 function moveText(before: Partition, after: Partition): string | null {
   const [from, to] = [before, after].map(({ reassignment }) => reassignment?.target ?? null)
-  if (from?.join() === to?.join()) return null
-  if (to) return `moves to ${list(to)}`
+  if (from?.join() === to?.join() && isWaiting(before) === isWaiting(after)) return null
+  if (to) return `${isWaiting(after) ? 'is to move' : 'moves'} to ${list(to)}`
   const arrived = from!.join() === after.replicas.join()
   return arrived ? 'the move is done' : `the move to ${list(from!)} is given up`
 }

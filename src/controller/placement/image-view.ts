@@ -15,8 +15,7 @@ export const asRegistered: ResourcesOf = ({ resources }) => resources
 /** A copy of what the decisions need; a few milliseconds for a million partitions. */
 export function placementView(image: Image, resourcesOf = asRegistered): PlacementView {
   const targets = new Map<number, readonly number[]>()
-  for (const { topic, partition } of image.reassignments())
-    targets.set(topic.rows[partition.id]!, partition.reassignment!.target)
+  for (const [row, { target }] of image.reassignedRows()) targets.set(row, target)
   const held = image.captureReplicas()
   return {
     brokers: brokerLoads(image, resourcesOf),
@@ -59,9 +58,9 @@ type Counts = { replicas: number; leaders: number }
 function countsOf(image: Image): Map<number, Counts> {
   const counts = new Map<number, Counts>()
   for (const held of image.replicaLists()) if (held !== null) count(counts, held[0], held[1])
-  for (const { partition } of image.reassignments()) {
-    count(counts, partition.replicas, -1)
-    count(counts, partition.reassignment!.target, 1)
+  for (const [row, { target }] of image.reassignedRows()) {
+    count(counts, image.partition(row).replicas, -1)
+    count(counts, target, 1)
   }
   return counts
 }

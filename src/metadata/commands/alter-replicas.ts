@@ -3,9 +3,16 @@ import type { Change } from '../change.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
-import { beginMove, cancelMove, keepsData, originalReplicas } from '../reassignment.ts'
-import { REPLICATION_FACTOR_MAX, type Reassignment, type ReassignmentCause, settle } from '../replication.ts'
+import { beginMove, cancelMove, isWaiting, keepsData, originalReplicas } from '../reassignment.ts'
+import {
+  REPLICATION_FACTOR_MAX,
+  type Reassignment,
+  type ReassignmentCause,
+  type Replication,
+  settle,
+} from '../replication.ts'
 import { replicasFault } from './create-topic.ts'
+import { MoveRoom, movesWaitTheirTurn } from './move-room.ts'
 import { changesSayWhatTheyMean, type NamedPartition, rowOf } from './named-partition.ts'
 import { revised, rulesFor } from './partitions-of-broker.ts'
 import { replicationFactors } from './replication-factors.ts'
@@ -20,6 +27,11 @@ export type AlterReplicasCommand = {
   readonly time: number
   readonly cause: ReassignmentCause
   readonly changes: readonly ReplicasChange[]
+  /**
+   * At most so many partitions are moved at a time, and what else an operator asks for waits (from level 4 of
+   * `metadata.version` on). Absent: all of these begin, those that wait as well.
+   */
+  readonly movesMax?: number
 }
 
 export type ReplicasChange = NamedPartition & {
@@ -28,7 +40,9 @@ export type ReplicasChange = NamedPartition & {
   readonly partitionEpoch?: number
 }
 
-export function decide(image: Image, { cause, changes }: AlterReplicasCommand, moment: Moment): Decision {
+export function decide(image: Image, command: AlterReplicasCommand, moment: Moment): Decision {
+  const { cause, changes } = command
+  const room = roomFor(image, command)
   const seen = new Set<number>()
   const planned: Change[] = []
   const unchanged: number[] = []
@@ -40,8 +54,8 @@ export function decide(image: Image, { cause, changes }: AlterReplicasCommand, m
     const before = image.partition(row)
     const fault = faultOf(image, before, change, cause)
     if (fault !== null) return fault
-    const moved = altered(before, change.replicas, cause, moment)
-    const partition = revised(before, settle(moved, rulesFor(image, before, image)), moment)
+    const moved = settle(altered(before, change.replicas, command, moment), rulesFor(image, before, image))
+    const partition = revised(before, room === null ? moved : room.place(before, moved), moment)
     if (partition === before) unchanged.push(i)
     else planned.push({ kind: 'partitionChanged', row, partition })
     return null
@@ -50,17 +64,25 @@ export function decide(image: Image, { cause, changes }: AlterReplicasCommand, m
   return unchanged.length === 0 ? plan : { ...plan, unchanged }
 }
 
+/** Null: nobody waits. */
+function roomFor(image: Image, { cause, movesMax }: AlterReplicasCommand): MoveRoom | null {
+  return cause !== 'MANUAL' || movesMax === undefined || !movesWaitTheirTurn(image)
+    ? null
+    : new MoveRoom(image, movesMax)
+}
+
 function altered(
   before: Partition,
   replicas: readonly number[] | null,
-  cause: ReassignmentCause,
+  { cause, movesMax }: AlterReplicasCommand,
   { time }: Moment,
-): ReturnType<typeof beginMove> {
+): Replication {
   if (replicas === null) return before.reassignment === null ? before : cancelMove(before)
   const moving = before.reassignment
   const already = (moving?.target ?? before.replicas).join() === replicas.join()
   const takesOver = cause === 'MANUAL' && moving !== null && moving.cause !== 'MANUAL'
-  return already && !takesOver ? before : beginMove(before, replicas, { cause, startedAt: time })
+  const itsTurn = cause === 'MANUAL' && movesMax === undefined && isWaiting(before)
+  return already && !takesOver && !itsTurn ? before : beginMove(before, replicas, { cause, startedAt: time })
 }
 
 function faultOf(
@@ -105,7 +127,7 @@ function movingFault(moving: Reassignment, change: ReplicasChange): Rejection {
   return reject(
     'REASSIGNMENT_IN_PROGRESS',
     ...waitOrCancel(
-      `partition ${nameOf(change)} is being moved to [${moving.target.join(', ')}] (${moving.cause}).`,
+      `partition ${nameOf(change)} ${moving.waiting ? 'waits to be' : 'is being'} moved to [${moving.target.join(', ')}] (${moving.cause}).`,
       change,
     ),
   )

@@ -43,12 +43,26 @@ export function partitionLeft(
 
 /**
  * The broker is gone for good: whatever its replicas held cannot be counted on. Moves that would bring replicas to it are
- * cancelled; one that cannot go back, since only replicas that were added hold all records, goes on without the broker.
+ * cancelled, those that wait as well; one that cannot go back, since only replicas that were added hold all records, goes on
+ * without the broker.
  */
 export function brokerRemoved(image: Image, brokerId: number, moment: Moment): Change[] {
   const leaves = { lostData: true, others: without(image, brokerId) }
   const departure = { brokerId, leaves, after: null, time: moment.time }
-  return departed(image, departure, partitionRemoved(image, brokerId, moment))
+  const next = partitionRemoved(image, brokerId, moment)
+  return [
+    ...departed(image, departure, next),
+    ...changedPartitions(image, rowsThatWaitFor(image, brokerId), next),
+  ]
+}
+
+/** Rows that hold no replica on the broker yet, and are to get one. */
+export function rowsThatWaitFor(image: Image, brokerId: number): number[] {
+  const rows: number[] = []
+  for (const [row, { target, waiting }] of image.reassignedRows())
+    if (waiting && target.includes(brokerId) && !image.partition(row).replicas.includes(brokerId))
+      rows.push(row)
+  return rows
 }
 
 /** The same for one partition. */

@@ -10,7 +10,8 @@ export type RebalanceCommand = {
 }
 
 export function decide(image: Image, { wanted }: RebalanceCommand, { time }: Moment): Decision {
-  const { features, rebalance } = image.cluster
+  const { cluster } = image
+  const { features, rebalance } = cluster
   if (features['metadata.version']! < REBALANCE_IS_KEPT)
     return reject(
       'FEATURE_UPDATE_FAILED',
@@ -18,6 +19,6 @@ export function decide(image: Image, { wanted }: RebalanceCommand, { time }: Mom
     )
   if (wanted === (rebalance !== null)) return { changes: [] }
   return {
-    changes: [{ kind: 'clusterSet', cluster: { features, rebalance: wanted ? { since: time } : null } }],
+    changes: [{ kind: 'clusterSet', cluster: { ...cluster, rebalance: wanted ? { since: time } : null } }],
   }
 }

@@ -3,11 +3,12 @@ import { remedied } from '../../base/errors.ts'
 import type { Broker } from '../broker.ts'
 import { type Decision, type Moment, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
-import { brokerRemoved } from './partitions-of-broker.ts'
+import { isWaiting } from '../reassignment.ts'
+import { brokerRemoved, rowsThatWaitFor } from './partitions-of-broker.ts'
 import { unknownBroker } from './register-broker.ts'
 import { replicationFactors } from './replication-factors.ts'
 
-/** An operator removes a broker for good. Refused while it holds replicas, unless forced for one that is OFFLINE. */
+/** An operator removes a broker for good. Refused while it holds replicas, or is to, unless forced for one that is OFFLINE. */
 export type UnregisterBrokerCommand = {
   readonly type: 'UnregisterBrokerCommand'
   readonly time: number
@@ -20,7 +21,7 @@ const NAMED_MAX = 20
 export function decide(image: Image, { brokerId, force }: UnregisterBrokerCommand, moment: Moment): Decision {
   const broker = image.broker(brokerId)
   if (broker === undefined) return unknownBroker(brokerId)
-  const rows = image.rowsWithReplicaOn(brokerId)
+  const rows = [...image.rowsWithReplicaOn(brokerId), ...rowsThatWaitFor(image, brokerId)]
   if (rows.length > 0 && !(force && broker.status === 'OFFLINE')) return holdsReplicas(image, broker, rows)
   const changed = brokerRemoved(image, brokerId, moment)
   const topics = replicationFactors(image, changed, moment)
@@ -29,11 +30,12 @@ export function decide(image: Image, { brokerId, force }: UnregisterBrokerComman
 
 function holdsReplicas(image: Image, { brokerId, status }: Broker, rows: readonly number[]): Decision {
   const named = firstByName(image, new Set(rows))
+  const waits = rows.some(row => isWaiting(image.partition(row))) ? ', or is to get,' : ''
   const more = rows.length > named.length ? ` and ${rows.length - named.length} more` : ''
   return reject(
     'BROKER_HAS_REPLICAS',
     ...remedied(
-      `broker ${brokerId} holds ${counted(rows.length, 'replica')} (${named.join(', ')}${more}).`,
+      `broker ${brokerId} holds${waits} ${counted(rows.length, 'replica')} (${named.join(', ')}${more}).`,
       'Delete those topics or move the replicas first; ?force=true gives them up, and is taken only while the broker is OFFLINE.',
       { brokerId, status, replicas: rows.length, partitions: named },
     ),

@@ -15,10 +15,11 @@ export function decide(image: Image, { levels }: UpdateFeaturesCommand): Decisio
     const fault = faultOf(image, name, level)
     if (fault !== null) return reject('FEATURE_UPDATE_FAILED', fault)
   }
-  const { features, rebalance } = image.cluster
+  const { cluster } = image
+  const { features } = cluster
   const raised = { ...features, ...levels }
   if (Object.keys(raised).every(name => raised[name] === features[name])) return { changes: [] }
-  return { changes: [{ kind: 'clusterSet', cluster: { features: raised, rebalance } }] }
+  return { changes: [{ kind: 'clusterSet', cluster: { ...cluster, features: raised } }] }
 }
 
 function faultOf(image: Image, name: string, level: number): string | null {

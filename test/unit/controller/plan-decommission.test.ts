@@ -58,7 +58,7 @@ test('what would move where, what stays and why; and nothing is done', async () 
 test('it is what then happens', async () => {
   const stage = await staged()
   const { moves, stays } = await planned(stage, 1)
-  const automatic = new AutomaticMoves({ recoveryDelayMs: 0, movesMax: 50 }, stage)
+  const automatic = new AutomaticMoves({ recoveryDelayMs: 0 }, stage)
   await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
   await stage.pass(1_000, 1, 2, 3)
   automatic.end()

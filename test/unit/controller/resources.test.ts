@@ -75,7 +75,7 @@ test('a decommission that waits for disk says so, and goes on when there is room
   const { stage, create } = await staged(1, 2)
   await stage.beat(2, { resources: FULL })
   await create('a', 1)
-  const moves = new AutomaticMoves({ recoveryDelayMs: 0, movesMax: 10 }, stage)
+  const moves = new AutomaticMoves({ recoveryDelayMs: 0 }, stage)
   await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
   await stage.pass(3_000, 1, 2)
   assert.equal(stage.replica.image.reassignmentCount, 0)

@@ -16,7 +16,7 @@ async function staged(
   movesMax = 2,
 ) {
   const stage = await (await new Stage().withBrokers(...brokers)).withTopic('t', assignments, config)
-  return { stage, moves: new AutomaticMoves({ recoveryDelayMs: RECOVERY_MS, movesMax }, stage) }
+  return { stage, moves: new AutomaticMoves({ recoveryDelayMs: RECOVERY_MS }, stage.throttledTo(movesMax)) }
 }
 
 /** The leaders take everybody in who is there, as they do when a replica has caught up. */

@@ -1,5 +1,6 @@
 import { BrokerLifecycle, type Heartbeat } from '../../../src/controller/broker-lifecycle.ts'
 import type { ControllerEvents } from '../../../src/controller/events.ts'
+import { MoveThrottle } from '../../../src/controller/move-throttle.ts'
 import { type Intent, Proposer, type Write } from '../../../src/controller/proposer.ts'
 import { Replica } from '../../../src/controller/replica.ts'
 import type { HttpAnswer } from '../../../src/io/http-client.ts'
@@ -29,6 +30,7 @@ export class Stage {
   readonly proposer: Proposer
   readonly brokers: BrokerLifecycle
   readonly resourcesOf = (broker: Broker) => this.brokers.reports.resourcesOf(broker)
+  throttle: MoveThrottle
   #index = 0
 
   constructor(before: (stage: Stage) => void = () => {}) {
@@ -40,6 +42,7 @@ export class Stage {
     }
     const consensus = { propose } as unknown as ConstructorParameters<typeof Proposer>[0]['consensus']
     this.proposer = new Proposer({ consensus, replica: this.replica, clock: this.clock })
+    this.throttle = new MoveThrottle(50, this)
     before(this)
     const events = { manyLost: () => this.told.push('manyLost') } as unknown as ControllerEvents
     const { clock, replica, proposer } = this
@@ -53,6 +56,12 @@ export class Stage {
       pushedVersion,
       becameLate: brokerId => this.late.push(brokerId),
     })
+  }
+
+  /** At most so many partitions are moved at a time. */
+  throttledTo(movesMax: number): this {
+    this.throttle = new MoveThrottle(movesMax, this)
+    return this
   }
 
   #http() {

@@ -1,9 +1,12 @@
 import { Chance } from '../../../simulator/chance.ts'
 import { registrationOf } from '../../../src/metadata/broker.ts'
 import type { Command } from '../../../src/metadata/command.ts'
+import { FEATURES } from '../../../src/metadata/features.ts'
 import type { Image } from '../../../src/metadata/image.ts'
 import type { Partition } from '../../../src/metadata/partition-table.ts'
+import { isWaiting } from '../../../src/metadata/reassignment.ts'
 
+const NEWEST = FEATURES['metadata.version'].max
 const BROKER_IDS = [0, 1, 2, 3, 7]
 const TOPIC_NAMES = ['orders', 'a.b', 'a_b', 'logs', 'x', 'no such topic!', 'y']
 const CONFIG_VALUES: readonly [string, string | null][] = [
@@ -45,7 +48,7 @@ export class History {
       [0.8, image => this.#electLeaders(image)],
       [0.895, image => this.#createTopic(image)],
       [0.905, image => this.#deleteTopic(image)],
-      [0.97, image => this.#updateConfig(image)],
+      [0.955, image => this.#updateConfig(image)],
       [0.985, image => this.#changeCluster(image)],
       [1, image => this.#createPartitions(image)],
     ]
@@ -122,12 +125,14 @@ export class History {
 
   #changeCluster(image: Image): Command {
     const time = this.#time()
-    if (this.#chance.happens(image.cluster.features['metadata.version'] !== 3 ? 0.6 : 0.4))
+    if (this.#chance.happens(image.cluster.features['metadata.version'] !== NEWEST ? 0.6 : 0.3))
       return {
         type: 'UpdateFeaturesCommand',
         time,
-        levels: { 'metadata.version': this.#chance.pick([1, 2, 2, 3]) },
+        levels: { 'metadata.version': this.#chance.pick([1, 2, 2, 3, NEWEST]) },
       }
+    if (this.#chance.happens(0.6))
+      return { type: 'ThrottleMovesCommand', time, movesMax: this.#chance.pick([null, null, 0, 2]) }
     return { type: 'RebalanceCommand', time, wanted: this.#chance.happens(0.5) }
   }
 
@@ -203,9 +208,12 @@ export class History {
     }
   }
 
-  /** Moves begin, change their aim, are repeated and are cancelled. */
+  /** Moves begin or wait, change their aim, are repeated and are cancelled. */
   #alterReplicas(image: Image): Command {
     const moving = image.reassignments().map(({ partition }) => partition)
+    const waiting = moving.filter(isWaiting)
+    if (waiting.length > 0 && this.#chance.happens(0.3))
+      return this.#itsTurn(image, this.#chance.pick(waiting))
     const among = (): Partition | null =>
       moving.length > 0 && this.#chance.happens(0.35) ? this.#chance.pick(moving) : this.#partition(image)
     const chosen = [among(), ...(this.#chance.happens(0.3) ? [among()] : [])]
@@ -213,6 +221,7 @@ export class History {
       type: 'AlterReplicasCommand',
       time: this.#time(),
       cause: this.#chance.pick(['MANUAL', 'MANUAL', 'DECOMMISSION', 'REBALANCE', 'RECOVERY']),
+      ...(this.#chance.happens(0.5) ? {} : { movesMax: this.#chance.between(0, 3) }),
       changes: chosen
         .filter(partition => partition !== null)
         .map(partition => ({
@@ -223,6 +232,13 @@ export class History {
           replicas: this.#aim(image, partition),
         })),
     }
+  }
+
+  #itsTurn(image: Image, { topicId, id, reassignment, partitionEpoch }: Partition): Command {
+    const { name: topic } = image.topicById(topicId)!
+    const { target: replicas } = reassignment!
+    const changes = [{ topic, topicId, partition: id, partitionEpoch, replicas }]
+    return { type: 'AlterReplicasCommand', time: this.#time(), cause: 'MANUAL', changes }
   }
 
   /** Other brokers, those of now in another order, some of them only, those that it moves to already; null: no move. */

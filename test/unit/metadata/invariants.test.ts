@@ -125,7 +125,7 @@ test('while a partition is moved it has the replicas of before and those that co
   let moving = 0
   eachStep(({ before, after, command }) => {
     const { reassignment: move, replicas, isr, elr } = after
-    if (move === null) return
+    if (move === null || move.waiting) return
     moving += 1
     const added = membersOf(replicas, move.adding)
     const original = replicas.filter(id => !added.includes(id))
@@ -144,6 +144,33 @@ test('while a partition is moved it has the replicas of before and those that co
   assertHappened('partitions that are moved', moving, 50)
 })
 
+test('a move that waits has changed nothing, and begins only when it is asked to', () => {
+  const happened = { queued: 0, begun: 0, cancelled: 0 }
+  eachStep(step => {
+    const { before, after, command } = step
+    const [was, is] = [before?.reassignment ?? null, after.reassignment]
+    if (is?.waiting) {
+      assert.deepEqual([is.adding, is.cause !== null], [0, true])
+      if (was === null || !was.waiting) {
+        const asked = command.type === 'AlterReplicasCommand' && command.movesMax !== undefined
+        assert(asked && was === null, 'only what is asked for waits, and what is being moved does not')
+        assert.deepEqual(after.replicas, before!.replicas)
+        happened.queued += 1
+      }
+    } else if (was?.waiting) {
+      if (is === null) happened.cancelled += 1
+      else {
+        assert.equal(command.type, 'AlterReplicasCommand')
+        assert.deepEqual(is.target, was.target)
+        happened.begun += 1
+      }
+    }
+  })
+  if (RUNS < 100) return
+  for (const [what, times] of Object.entries(happened))
+    assertHappened(`waiting moves ${what}`, times, 1 / RUNS)
+})
+
 test('replicas change only by moves that are asked for, done or given up', () => {
   const happened = new Map<string, number>()
   const count = (what: string): void => void happened.set(what, (happened.get(what) ?? 0) + 1)
@@ -157,7 +184,8 @@ test('replicas change only by moves that are asked for, done or given up', () =>
       if (command.type === 'UnregisterBrokerCommand') return count('goes on without a broker')
       assert(asked !== undefined && asked.replicas !== null)
       assert.deepEqual(is.target, asked.replicas)
-      if (was === null) return count('begun')
+      if (was === null) return count(is.waiting ? 'queued' : 'begun')
+      if (was.waiting && !is.waiting) return count('begun after they waited')
       assert.deepEqual([was.cause !== 'MANUAL', is.cause], [true, 'MANUAL'])
       return count('replaced')
     }
@@ -181,6 +209,8 @@ test('replicas change only by moves that are asked for, done or given up', () =>
 /** What becomes of moves in these runs. */
 const WAYS_OF_MOVES = [
   'begun',
+  'begun after they waited',
+  'queued',
   'replaced',
   'done at once',
   'done by AlterReplicasCommand',

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Chance } from '../../../simulator/chance.ts'
-import {
-  type Partition,
-  type PartitionHealth,
-  PartitionTable,
-} from '../../../src/metadata/partition-table.ts'
+import type { PartitionHealth } from '../../../src/metadata/partition-scan.ts'
+import { type Partition, PartitionTable } from '../../../src/metadata/partition-table.ts'
 import { countOf } from '../../../src/metadata/replication.ts'
 import type { Topic } from '../../../src/metadata/topic.ts'
 
@@ -50,7 +47,7 @@ function healthOf(...partitions: readonly Partial<Partition>[]): PartitionHealth
   const table = new PartitionTable()
   for (const [id, given] of partitions.entries()) table.add(partition({ id, ...given }))
   setRules(table)
-  return table.health(mayLead)
+  return table.scan.health(mayLead)
 }
 
 test('partitions that are well count nowhere', () => {
@@ -121,7 +118,7 @@ test('whatever the table holds, the columns say the same as the partitions one b
   const originals = ({ replicas, reassignment }: Partition) =>
     replicas.length - countOf(reassignment?.adding ?? 0)
   const minIsr = ({ topicId }: Partition) => Number(TOPICS.get(topicId)!.config['min.insync.replicas'] ?? 1)
-  assert.deepEqual(table.health(mayLead), {
+  assert.deepEqual(table.scan.health(mayLead), {
     offline: all.filter(({ leader }) => leader === null).length,
     underReplicated: all.filter(p => countOf(p.isr & ~(p.reassignment?.adding ?? 0)) < originals(p)).length,
     underMinIsr: all.filter(p => countOf(p.isr) < Math.min(minIsr(p), originals(p))).length,
@@ -131,7 +128,7 @@ test('whatever the table holds, the columns say the same as the partitions one b
     ).length,
   })
   for (const brokerId of [1, 3, 6, 99])
-    assert.deepEqual(table.countsOf(brokerId), {
+    assert.deepEqual(table.scan.countsOf(brokerId), {
       leaders: all.filter(({ leader }) => leader === brokerId).length,
       replicas: all.filter(({ replicas }) => replicas.includes(brokerId)).length,
     })

@@ -167,7 +167,7 @@ test('a table is filled with what another was captured as: rows, free rows and l
     assert.equal(one, two, 'rows are given out in the same order')
   }
   for (let row = 0; row < rows; row++) assert.deepEqual(copy.at(row), table.at(row))
-  assert.deepEqual(copy.counts(), table.counts())
+  assert.deepEqual(copy.scan.counts(), table.scan.counts())
   assert.throws(() => copy.load(head), /only an empty table is filled/)
 })
 

@@ -40,17 +40,20 @@ class Model {
     assert.equal(table.count, this.rows.size)
     for (const [row, partition] of this.rows) assert.deepEqual(table.at(row), partition)
     for (const brokerId of [0, 1, 2, 3, 10, 11, 99])
-      assert.deepEqual(table.rowsWithReplicaOn(brokerId), this.#rowsWith(brokerId), `broker ${brokerId}`)
-    assert.deepEqual(table.counts(), this.#counts())
+      assert.deepEqual(table.scan.rowsWithReplicaOn(brokerId), this.#rowsWith(brokerId), `broker ${brokerId}`)
+    assert.deepEqual(table.scan.counts(), this.#counts())
     const moving = [...this.rows].filter(([, { reassignment }]) => reassignment !== null)
-    assert.deepEqual(new Set(table.reassignedRows()), new Set(moving.map(([row]) => row)))
+    assert.deepEqual(
+      new Map(table.moves),
+      new Map(moving.map(([row, { reassignment }]) => [row, reassignment])),
+    )
     const led = (row: readonly [number, Partition]): boolean => {
       const { replicas, isr, leader, reassignment } = row[1]
       return (isr & 1) !== 0 && leader !== replicas[0] && replicas[0] !== 10 && reassignment === null
     }
     const others = [...this.rows].filter(led).map(([row]) => row)
     assert.deepEqual(
-      table.rowsLedByOthers(1_000, id => id !== 10),
+      table.scan.rowsLedByOthers(1_000, id => id !== 10),
       others.sort((x, y) => x - y),
     )
   }
@@ -219,8 +222,8 @@ test('a replica list that nobody uses is forgotten, also when another takes its 
       [1, 2],
     ],
   )
-  assert.deepEqual(table.rowsWithReplicaOn(7), [third])
-  assert.deepEqual(table.rowsWithReplicaOn(1), [fourth])
+  assert.deepEqual(table.scan.rowsWithReplicaOn(7), [third])
+  assert.deepEqual(table.scan.rowsWithReplicaOn(1), [fourth])
 })
 
 test('lists that read alike when joined are different lists', () => {
@@ -231,6 +234,6 @@ test('lists that read alike when joined are different lists', () => {
     rows.map(row => table.at(row).replicas),
     [[1, 23], [12, 3], [123]],
   )
-  assert.deepEqual(table.rowsWithReplicaOn(23), [rows[0]!])
-  assert.deepEqual(table.rowsWithReplicaOn(3), [rows[1]!])
+  assert.deepEqual(table.scan.rowsWithReplicaOn(23), [rows[0]!])
+  assert.deepEqual(table.scan.rowsWithReplicaOn(3), [rows[1]!])
 })

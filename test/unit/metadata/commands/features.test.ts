@@ -50,8 +50,8 @@ describe('the level of a feature', () => {
 
   test('is refused with a name or beyond a range that this release does not know, all or none', () => {
     const machine = new Machine()
-    const beyond = why(machine, { 'metadata.version': 4 })
-    assert.match(beyond, /metadata.version 4 was given, this release supports 1 to 3/)
+    const beyond = why(machine, { 'metadata.version': 5 })
+    assert.match(beyond, /metadata.version 5 was given, this release supports 1 to 4/)
     assert.match(why(machine, { 'metadata.version': 2, toString: 1 }), /"toString" is not known/)
   })
 })
