@@ -18,6 +18,7 @@ import { features } from './metadata/features.ts'
 import { heartbeat } from './metadata/heartbeat.ts'
 import { history } from './metadata/history.ts'
 import { isrStatusBatch } from './metadata/isr-status-batch.ts'
+import { moveThrottle } from './metadata/move-throttle.ts'
 import { partitions } from './metadata/partitions.ts'
 import { plan } from './metadata/plan.ts'
 import { reassignments } from './metadata/reassignments.ts'
@@ -58,6 +59,7 @@ const METADATA = [
   drain,
   elections,
   reassignments,
+  moveThrottle,
   rebalance,
   features,
   heartbeat,

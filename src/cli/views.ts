@@ -8,7 +8,7 @@ export type PartitionView = {
   elr: number[]
   offlineReplicas: number[]
   addingReplicas: number[]
-  reassignment: { target: number[]; cause: string } | null
+  reassignment: { target: number[]; cause: string; waiting?: true } | null
 }
 export type TopicView = {
   topicName: string

@@ -209,7 +209,7 @@ export const OPTIONS = {
     'reassignment.max-moves',
     'reassignment-max-moves',
     'integer',
-    'the controller moves at most so many partitions at the same time (decommission, recovery, rebalance)',
+    'at most so many partitions are moved at the same time, while no operator says otherwise (dmq reassign throttle)',
     { min: 1, max: 10_000, default: 50 },
   ),
   logLevel: spec(

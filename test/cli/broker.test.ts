@@ -67,19 +67,19 @@ test('what can be done about an error is a command, in the answers to parts of a
     /^dmq: BROKER_HAS_REPLICAS: broker 1 holds 6 replicas .*: dmq broker decommission 1 --wait\. --force gives/,
   )
   assert.match((await run('rebalance', '--stop')).err, /no rebalance is under way\. dmq reassign list shows/)
-  // Broker 4 never comes up: what moves there goes on moving.
+  // Broker 4 never comes up: what is to move there waits.
   const away = { brokerId: 4, host: 'localhost', port: 19_004, incarnationId: 'starts' }
   await cluster.write('POST', '/brokers', away)
   const begun = await run('reassign', 'start', 't0-0=1,4', 't1-0=2,1', 'none-7=1')
   assert.equal(begun.code, 1)
-  assert.match(begun.out, /^t0-0 +1,2 +1,4 +begun$/m)
+  assert.match(begun.out, /^t0-0 +1,2 +1,4 +waits$/m)
   assert.match(begun.out, /^t1-0 +1,2 +2,1 +done: nothing had to be copied$/m)
   assert.match(begun.out, /^none-7 +- +1 +topic "none" does not exist$/m)
   assert.match(
     begun.out,
-    /\n1 move under way\. dmq reassign list .* dmq reassign cancel t0-0 takes it back\.\n$/,
+    /\n1 move waiting\. dmq reassign list .* dmq reassign cancel t0-0 takes it back\.\n$/,
   )
-  const wait = /is being moved.* Wait for it \(dmq reassign list\), or cancel it: dmq reassign cancel t0-0/
+  const wait = /waits to be moved.* Wait for it \(dmq reassign list\), or cancel it: dmq reassign cancel t0-0/
   assert.match((await run('reassign', 'start', 't0-0=2,4')).out, wait)
   const planned = await run('plan', 'reassign', 't0-0=2,4')
   assert.deepEqual([planned.code, planned.out], [1, ''])
@@ -94,6 +94,32 @@ test('what can be done about an error is a command, in the answers to parts of a
   assert.match(cancelled.err, /^dmq: NO_REASSIGNMENT_IN_PROGRESS: .*t3-0/)
   await run('reassign', 'start', 't1-0=1,2')
   await run('broker', 'remove', '4')
+})
+
+test('moves wait for their turn, which reassign throttle gives them', async () => {
+  assert.equal(
+    (await run('reassign', 'throttle')).out,
+    'at most 50 moves at a time (reassignment.max-moves); 0 under way, 0 waiting\n',
+  )
+  assert.match(
+    (await run('reassign', 'throttle', '0')).out,
+    /^no more moves begin \(dmq reassign throttle\); 0 /,
+  )
+  assert.match((await run('reassign', 'start', 't3-0=2')).out, /\n1 move waiting\. dmq reassign list /)
+  assert.match((await run('reassign', 'list')).out, /^t3-0 +1 +2 +MANUAL +WAITING .* its turn$/m)
+  const why = await run('explain', 'partition', 't3-0')
+  assert.match(why.out, /t3-0 is to move to \[2\], and waits for its turn/)
+  const state = JSON.parse((await run('reassign', 'throttle', '--json')).out)
+  assert.deepEqual([state.movesMax, state.setBy, state.waiting], [0, 'OPERATOR', 1])
+  await run('reassign', 'cancel', 't3-0')
+  assert.match(
+    (await run('reassign', 'throttle', '--reset')).out,
+    /^at most 50 moves at a time \(reassignment/,
+  )
+  for (const wrong of [['many'], ['10001'], ['5', '--reset']]) {
+    const { code, err } = await run('reassign', 'throttle', ...wrong)
+    assert.deepEqual([code, /error: /.test(err)], [2, true], wrong.join(' '))
+  }
 })
 
 test('a value that is not legal is named by its option', async () => {

@@ -23,14 +23,14 @@ test('a level is raised when every node supports it; a rebalance then outlives t
   assert.match(refused.body.error.message, /storage node 102 does not tell what it supports/)
   second.start()
   await cluster.ready()
-  assert.match(await cluster.dmq('features', 'upgrade'), /^metadata.version +1 to 3 +3$/m)
-  await until('every node is at level 3', async () => {
+  assert.match(await cluster.dmq('features', 'upgrade'), /^metadata.version +1 to 4 +4$/m)
+  await until('every node is at the newest level', async () => {
     const levels = await Promise.all(cluster.metadata.map(({ url }) => levelAt(url)))
-    return levels.every(level => level === 3)
+    return levels.every(level => level === 4)
   })
 
   const [raised] = (await cluster.controller()).logged('features.raised')
-  assert.deepEqual(raised.levels, { 'metadata.version': 3 })
+  assert.deepEqual(raised.levels, { 'metadata.version': 4 })
 
   const plan = JSON.parse(await cluster.dmq('rebalance', '--json'))
   assert.deepEqual([plan.started, plan.moves.length], [true, 6])
@@ -51,7 +51,7 @@ test('a level is raised when every node supports it; a rebalance then outlives t
   assert.equal((await cluster.controller()).logged('topic.rebalance').at(-1).wanted, false)
   before.start()
   await cluster.ready()
-  assert.equal(await levelAt(before.url), 3, 'it read the level from its log')
+  assert.equal(await levelAt(before.url), 4, 'it read the level from its log')
   await second.end('SIGTERM')
   second.start()
   await everyPartition(cluster, 'all is whole', isWhole)

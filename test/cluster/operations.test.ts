@@ -90,23 +90,26 @@ test('a new, empty broker: replicas are moved to it, a move is cancelled, a reba
   await using load = new Workload(cluster, 'rebalance')
   const [first] = await partitionsOf(cluster, 'orders')
   const [a, b] = first!.replicas as [number, number]
-  // It is registered and away: a move to it cannot end.
+  // It is registered and away: a move to it waits.
   storage(102).start()
   await cluster.ready()
   await storage(102).end('SIGKILL')
   await until('102 is OFFLINE', async () => (await brokerAt(cluster, 102)).status === 'OFFLINE')
   const started = await cluster.dmq('reassign', 'start', `orders-0=${a},${b},102`)
-  assert.match(started, new RegExp(`^orders-0 +${first!.replicas} +${a},${b},102 +begun$`, 'm'))
+  assert.match(started, new RegExp(`^orders-0 +${first!.replicas} +${a},${b},102 +waits$`, 'm'))
   assert.match(
     started,
-    /^1 move under way\. dmq reassign list shows .*; dmq reassign cancel orders-0 takes it back\.$/m,
+    /^1 move waiting\. dmq reassign list shows .*; dmq reassign cancel orders-0 takes it back\.$/m,
   )
-  assert.match(await cluster.dmq('reassign', 'list'), /^orders-0 .* MANUAL .* broker 102 is OFFLINE/m)
+  assert.match(
+    await cluster.dmq('reassign', 'list'),
+    /^orders-0 .* MANUAL +WAITING .* broker 102 is OFFLINE/m,
+  )
   assert.match(
     await cluster.dmq('topic', 'describe', 'orders'),
-    new RegExp(`MOVES TO\n +0 .* ${a},${b},102$`, 'm'),
+    new RegExp(`MOVES TO\n +0 .* ${a},${b},102 \\(waits\\)$`, 'm'),
   )
-  assert.match(await cluster.dmq('cluster'), /^partitions .* 1 being moved$/m)
+  assert.match(await cluster.dmq('cluster'), /^partitions .* 0 being moved, 1 waiting to be$/m)
   assert.match(await cluster.dmq('reassign', 'cancel', 'orders-0'), /the move of orders-0 is cancelled/)
   assert.deepEqual((await partitionsOf(cluster, 'orders'))[0]!.replicas, first!.replicas)
   assert.match(await refusal('reassign', 'cancel', 'orders-0'), /^dmq: NO_REASSIGNMENT_IN_PROGRESS/)

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
 import { type AlterResult, movesUnderWay } from '../../controller/replica-moves.ts'
 import type { Image } from '../../metadata/image.ts'
+import type { Reassignment } from '../../metadata/replication.ts'
 import {
   ReassignmentList,
   ReassignmentParams,
@@ -17,7 +18,7 @@ export function reassignments(app: FastifyInstance, context: Context): void {
   begin(app, context)
   cancel(app, context)
   const schema = {
-    summary: 'Partitions whose replicas are being moved, and what each waits for.',
+    summary: 'Partitions whose replicas are being moved, or are to be, and what each waits for.',
     querystring: ReadQuery,
     response: { 200: ReassignmentList },
   }
@@ -29,7 +30,8 @@ export function reassignments(app: FastifyInstance, context: Context): void {
 
 function begin(app: FastifyInstance, context: Context): void {
   const schema = {
-    summary: 'Moves replicas: those that are added first, the others go when these are in sync.',
+    summary:
+      'Moves replicas, so many partitions at a time: those that are added first, the others go when these are in sync.',
     body: ReassignmentsBody,
     querystring: WriteQuery,
     response: { 200: ReassignmentsAnswer },
@@ -54,8 +56,13 @@ function resultView(
   if (rejection !== null) return { topic, partition, error: errorOf(rejection) }
   const row = image.topic(topic)?.rows[partition]
   const moving = row === undefined ? null : image.partition(row).reassignment
-  const outcome = unchanged ? 'UNCHANGED' : moving?.target.join() === replicas.join() ? 'MOVING' : 'DONE'
+  const outcome = unchanged ? 'UNCHANGED' : outcomeOf(moving, replicas)
   return { topic, partition, outcome }
+}
+
+function outcomeOf(moving: Reassignment | null, replicas: readonly number[]): string {
+  if (moving?.target.join() !== replicas.join()) return 'DONE'
+  return moving.waiting ? 'WAITING' : 'MOVING'
 }
 
 function cancel(app: FastifyInstance, context: Context): void {

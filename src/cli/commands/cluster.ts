@@ -30,7 +30,8 @@ function clusterText({ clusterId, controllerId, version, brokers, topics }: Clus
   const partitions = topics.flatMap(topic => topic.partitions)
   const leaderless = partitions.filter(({ leader }) => leader === null).length
   const short = partitions.filter(isShort).length
-  const moving = partitions.filter(({ reassignment }) => reassignment !== null).length
+  const moves = partitions.flatMap(({ reassignment }) => reassignment ?? [])
+  const waiting = moves.filter(move => move.waiting === true).length
   return sheet([
     ['cluster', clusterId],
     [
@@ -42,9 +43,13 @@ function clusterText({ clusterId, controllerId, version, brokers, topics }: Clus
     ['topics', topics.length],
     [
       'partitions',
-      `${partitions.length}, ${leaderless} without a leader, ${short} under-replicated, ${moving} being moved`,
+      `${partitions.length}, ${leaderless} without a leader, ${short} under-replicated, ${movesText(moves.length - waiting, waiting)}`,
     ],
   ])
+}
+
+function movesText(moving: number, waiting: number): string {
+  return waiting === 0 ? `${moving} being moved` : `${moving} being moved, ${waiting} waiting to be`
 }
 
 /** As the metrics count it: a replica that is just being added is missed by nobody. */

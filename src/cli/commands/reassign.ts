@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { Argument, type Command, InvalidArgumentError } from 'commander'
 import { counted } from '../../base/counted.ts'
 import { brokerList, partitionName, partitionNames, type TopicPartition } from '../partition-name.ts'
 import { type ErrorView, inOurWords } from '../remedies.ts'
@@ -16,9 +16,10 @@ type Move = {
   target: number[]
   cause: string
   startedAt: number
+  state: 'MOVING' | 'WAITING'
   waitsFor: string[]
 }
-type Outcome = 'MOVING' | 'DONE' | 'UNCHANGED'
+type Outcome = 'MOVING' | 'WAITING' | 'DONE' | 'UNCHANGED'
 type Result = {
   topic: string
   partition: number
@@ -28,8 +29,9 @@ type Result = {
 
 const OUTCOMES = {
   MOVING: 'begun',
+  WAITING: 'waits',
   DONE: 'done: nothing had to be copied',
-  UNCHANGED: 'nothing to do: it is so, or moves there, already',
+  UNCHANGED: 'nothing to do: it is so, or is to be, already',
 } as const satisfies Record<Outcome, string>
 
 export function reassign(program: Command): void {
@@ -49,7 +51,7 @@ export function reassign(program: Command): void {
     })
   clusterOptions(group.command('list'))
     .alias('ls')
-    .description('show the moves under way, and what each waits for')
+    .description('show the moves that are under way or wait for their turn, and what each waits for')
     .addHelpText('after', '\nExample:\n  dmq reassign list')
     .action(async (_options: object, command: Command) => {
       await inSession(command, async ({ client, print }) => {
@@ -57,6 +59,7 @@ export function reassign(program: Command): void {
         print(answer.reassignments, () => movesText(answer.reassignments))
       })
     })
+  throttle(group)
   clusterOptions(group.command('cancel'))
     .argument('<partitions...>', 'as orders-3', partitionNames)
     .description('cancel moves: the replicas are those of before')
@@ -67,6 +70,51 @@ export function reassign(program: Command): void {
     .action(async (partitions: TopicPartition[], _options: object, command: Command) => {
       await inSession(command, session => cancel(session, partitions))
     })
+}
+
+type Throttle = {
+  movesMax: number
+  setBy: 'OPERATOR' | 'CONFIGURATION'
+  moving: number
+  waiting: number
+  holdsOperators: boolean
+}
+
+function throttle(group: Command): void {
+  const limit = new Argument('[n]', 'at most so many at a time; 0: begin no more').argParser(atATime)
+  clusterOptions(group.command('throttle'))
+    .addArgument(limit)
+    .description('show or change how many partitions are moved at a time')
+    .option('--reset', 'as the metadata nodes are configured (reassignment.max-moves)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dmq reassign throttle\n  dmq reassign throttle 5\n  dmq reassign throttle 0    # moves that have begun go on\n  dmq reassign throttle --reset',
+    )
+    .action(async (n: number | undefined, { reset }: { reset?: boolean }, command: Command) => {
+      if (n !== undefined && reset === true) command.error('error: give a number, or --reset, not both')
+      await inSession(command, async ({ client, print }) => {
+        const path = `${PATH}/throttle`
+        const changes = n !== undefined || reset === true
+        const state = changes
+          ? await client.send<Throttle>({ method: 'PATCH', path, body: { movesMax: n ?? null } })
+          : await client.send<Throttle>({ method: 'GET', path })
+        print(state, () => throttleText(state))
+      })
+    })
+}
+
+function atATime(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 10_000)
+    throw new InvalidArgumentError(`${JSON.stringify(text)} is no number of moves; 0 to 10000 is expected.`)
+  return Number(text)
+}
+
+function throttleText({ movesMax, setBy, moving, waiting, holdsOperators }: Throttle): string {
+  const by = setBy === 'OPERATOR' ? 'dmq reassign throttle' : 'reassignment.max-moves'
+  const limit = movesMax === 0 ? 'no more moves begin' : `at most ${counted(movesMax, 'move')} at a time`
+  const state = `${limit} (${by}); ${moving} under way, ${waiting} waiting`
+  if (holdsOperators) return state
+  return `${state}. Moves that you start do not wait below level 4 of metadata.version: dmq features upgrade raises it`
 }
 
 /** Each by itself: one that is over already is no reason to go on with the others. */
@@ -143,13 +191,22 @@ function startedText(
     error === undefined ? OUTCOMES[outcome] : inOurWords(error).message,
   ])
   const begun = table(['PARTITION', 'FROM', 'TO', 'RESULT'], rows)
-  const moving = results.filter(({ outcome }) => outcome === 'MOVING').map(nameOf)
-  if (moving.length === 0) return begun
-  const [one] = moving
+  const goingOn = results.filter(({ outcome }) => outcome === 'MOVING' || outcome === 'WAITING').map(nameOf)
+  if (goingOn.length === 0) return begun
+  const [one] = goingOn
   return (
-    `${begun}\n\n${counted(moving.length, 'move')} under way. dmq reassign list shows what each still waits for, ` +
-    `and nothing when all are done; dmq reassign cancel ${one} takes ${moving.length === 1 ? 'it' : 'one'} back.`
+    `${begun}\n\n${begunText(results)} dmq reassign list shows what each still waits for, ` +
+    `and nothing when all are done; dmq reassign cancel ${one} takes ${goingOn.length === 1 ? 'it' : 'one'} back.`
   )
+}
+
+function begunText(results: readonly Result[]): string {
+  const count = (wanted: Outcome): number => results.filter(({ outcome }) => outcome === wanted).length
+  const [moving, waiting] = [count('MOVING'), count('WAITING')]
+  if (waiting === 0) return `${counted(moving, 'move')} under way.`
+  return moving === 0
+    ? `${counted(waiting, 'move')} waiting.`
+    : `${counted(moving, 'move')} under way, ${waiting} waiting.`
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {
@@ -157,13 +214,14 @@ function nameOf({ topic, partition }: TopicPartition): string {
 }
 
 function movesText(moves: readonly Move[]): string {
-  const rows = moves.map(({ topic, partition, replicas, target, cause, startedAt, waitsFor }) => [
+  const rows = moves.map(({ topic, partition, replicas, target, cause, state, startedAt, waitsFor }) => [
     `${topic}-${partition}`,
     replicas.join(','),
     target.join(','),
     cause,
+    state,
     timeText(startedAt),
     waitsFor.join('; '),
   ])
-  return table(['PARTITION', 'REPLICAS', 'TARGET', 'CAUSE', 'SINCE', 'WAITS FOR'], rows)
+  return table(['PARTITION', 'REPLICAS', 'TARGET', 'CAUSE', 'STATE', 'SINCE', 'WAITS FOR'], rows)
 }

@@ -177,7 +177,9 @@ function partitionTable({ partitions }: TopicView): string {
     ids(offlineReplicas),
   ])
   if (partitions.every(({ reassignment }) => reassignment === null)) return table(headers, rows)
-  const targets = partitions.map(({ reassignment }) => ids(reassignment?.target ?? []))
+  const targets = partitions.map(
+    ({ reassignment }) => `${ids(reassignment?.target ?? [])}${reassignment?.waiting ? ' (waits)' : ''}`,
+  )
   return table(
     [...headers, 'MOVES TO'],
     rows.map((row, i) => [...row, targets[i]!]),

@@ -53,7 +53,7 @@ export const ReassignmentsAnswer = Type.Object({
       outcome: Type.Optional(
         Type.String({
           description:
-            'MOVING, DONE (nothing had to be copied), or UNCHANGED: its replicas are so, or it is moving there, already',
+            'MOVING, WAITING (others are moved first), DONE (nothing had to be copied), or UNCHANGED: its replicas are so, or are to be, already',
         }),
       ),
       error: Type.Optional(PartError),
@@ -72,6 +72,9 @@ export const ReassignmentList = Type.Object({
       removingReplicas: Type.Array(Id),
       cause: Type.String({ description: 'MANUAL, DECOMMISSION, REBALANCE or RECOVERY' }),
       startedAt: Time,
+      state: Type.String({
+        description: 'MOVING; or WAITING for its turn, and startedAt is when it was asked for',
+      }),
       waitsFor: Type.Array(Type.String()),
     }),
   ),
@@ -82,6 +85,29 @@ export const ReassignmentParams = Type.Object({
   partition: Id,
 })
 export type ReassignmentParams = Static<typeof ReassignmentParams>
+
+const MovesMax = Type.Integer({
+  minimum: 0,
+  maximum: 10_000,
+  description: 'at most so many partitions are moved at a time; 0: no more moves begin',
+})
+
+export const MoveThrottleBody = Type.Object(
+  { movesMax: Type.Union([MovesMax, Type.Null()], { description: 'null: as the controller is configured' }) },
+  closed,
+)
+export type MoveThrottleBody = Static<typeof MoveThrottleBody>
+
+export const MoveThrottleState = Type.Object({
+  movesMax: MovesMax,
+  setBy: Type.String({ description: 'OPERATOR, or CONFIGURATION (reassignment.max-moves)' }),
+  moving: Type.Integer({ description: 'partitions whose replicas are being moved' }),
+  waiting: Type.Integer({ description: 'partitions whose replicas are to be moved' }),
+  holdsOperators: Type.Boolean({
+    description:
+      'what an operator moves waits for its turn (true from level 4 of metadata.version on), not only what the controller does',
+  }),
+})
 
 const Share = Type.Object({ atStart: Type.Integer(), left: Type.Integer() })
 export const DrainProgressSchema = Type.Object({

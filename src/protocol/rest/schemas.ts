@@ -216,7 +216,14 @@ export const PartitionSchema = Type.Object({
   offlineReplicas: Type.Array(Id),
   addingReplicas: Type.Array(Id),
   removingReplicas: Type.Array(Id),
-  reassignment: Nullable(Type.Object({ target: Type.Array(Id), cause: Type.String(), startedAt: Time })),
+  reassignment: Nullable(
+    Type.Object({
+      target: Type.Array(Id),
+      cause: Type.String(),
+      startedAt: Time,
+      waiting: Type.Optional(Type.Literal(true, { description: 'it has not begun: others are moved first' })),
+    }),
+  ),
   createdAt: Time,
   modifiedAt: Time,
 })

@@ -1,6 +1,6 @@
 import type { BrokerStatus } from '../../metadata/broker.ts'
 import type { Image } from '../../metadata/image.ts'
-import type { PartitionHealth } from '../../metadata/partition-table.ts'
+import type { PartitionHealth } from '../../metadata/partition-scan.ts'
 import type { Exposition } from './exposition.ts'
 
 const STATUSES: readonly BrokerStatus[] = ['ONLINE', 'DRAINING', 'SHUTTING_DOWN', 'OFFLINE']
@@ -31,7 +31,14 @@ export function imageMetrics(exposition: Exposition, image: () => Image): void {
   exposition.gauge({ name: 'dmq_partitions', help: 'Partitions.' }, () => image().partitionCount)
   exposition.gauge(
     { name: 'dmq_partitions_reassigning', help: 'Partitions whose replicas are being moved.' },
-    () => image().reassignmentCount,
+    () => image().reassignmentCount - image().waitingMoveCount,
+  )
+  exposition.gauge(
+    {
+      name: 'dmq_partitions_waiting_to_move',
+      help: 'Partitions whose replicas an operator wants moved, and that wait for their turn.',
+    },
+    () => image().waitingMoveCount,
   )
   healthMetrics(exposition, healthOf(image))
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '../../cluster/processes.ts'
 import { assertError } from '../contract.ts'
 import { at, controller, follower, fresh, write } from './shared-cluster.ts'
 
@@ -33,6 +34,32 @@ test('elections and moves say of each partition what was done, that nothing had 
   )
   const led = await write('POST', '/elections', { type: 'PREFERRED', partitions: [here] })
   assert.deepEqual([led.body.results[0].leader, led.body.results[0].error], [102, undefined])
+})
+
+test('moves wait for their turn where an operator says so, and begin when there is room again', async () => {
+  const state = { movesMax: 50, setBy: 'CONFIGURATION', moving: 0, waiting: 0, holdsOperators: true }
+  assert.deepEqual((await at(controller, 'GET', '/reassignments/throttle')).body, state)
+  const { topicName: topic } = (await write('POST', '/topics', { topicName: fresh(), assignments: [[101]] }))
+    .body
+  const paused = await write('PATCH', '/reassignments/throttle', { movesMax: 0 })
+  assert.deepEqual([paused.status, paused.body], [200, { ...state, movesMax: 0, setBy: 'OPERATOR' }])
+  const move = { topic, partition: 0, replicas: [102] }
+  const asked = await write('POST', '/reassignments', [move])
+  assert.deepEqual(asked.body.results, [{ topic, partition: 0, outcome: 'WAITING' }])
+  const { reassignments } = (await at(controller, 'GET', '/reassignments')).body
+  assert.partialDeepStrictEqual(reassignments, [
+    { topic, replicas: [101], target: [102], state: 'WAITING', waitsFor: ['its turn'], addingReplicas: [] },
+  ])
+  const { body: partition } = await at(controller, 'GET', `/topics/${topic}/partitions/0`)
+  assert.deepEqual(partition.reassignment, { ...partition.reassignment, target: [102], waiting: true })
+  assert.deepEqual((await write('PATCH', '/reassignments/throttle', { movesMax: null })).body.movesMax, 50)
+  await until('the move is done', async () => {
+    const { body } = await at(controller, 'GET', `/topics/${topic}/partitions/0`)
+    return body.replicas.join() === '102' && body.reassignment === null
+  })
+  for (const movesMax of [-1, 10_001, '5', undefined])
+    assertError(await write('PATCH', '/reassignments/throttle', { movesMax }), 'INVALID_REQUEST')
+  assertError(await at(follower, 'GET', '/reassignments/throttle'), 'NOT_CONTROLLER')
 })
 
 test('a rebalance is told of by the controller, and ended only while one is under way', async () => {

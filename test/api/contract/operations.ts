@@ -44,6 +44,8 @@ const BUILT = [
   'GET /api/v1/metadata/features',
   'POST /api/v1/metadata/features',
   'DELETE /api/v1/metadata/reassignments/{topic}/{partition}',
+  'GET /api/v1/metadata/reassignments/throttle',
+  'PATCH /api/v1/metadata/reassignments/throttle',
   'GET /api/v1/metadata/sync',
   'GET /api/v1/metadata/sync/incremental',
   'GET /api/v1/metadata/history',
