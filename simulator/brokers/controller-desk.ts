@@ -8,6 +8,7 @@ import { drain } from '../../src/api/metadata/drain.ts'
 import { elections } from '../../src/api/metadata/elections.ts'
 import { heartbeat } from '../../src/api/metadata/heartbeat.ts'
 import { isrStatusBatch } from '../../src/api/metadata/isr-status-batch.ts'
+import { moveThrottle } from '../../src/api/metadata/move-throttle.ts'
 import { partitions } from '../../src/api/metadata/partitions.ts'
 import { reassignments } from '../../src/api/metadata/reassignments.ts'
 import { rebalance } from '../../src/api/metadata/rebalance.ts'
@@ -43,6 +44,7 @@ const ENDPOINTS = [
   isrStatusBatch,
   partitions,
   reassignments,
+  moveThrottle,
   rebalance,
   sync,
   updateTopic,

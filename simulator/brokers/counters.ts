@@ -35,6 +35,8 @@ export const BROKER_COUNTERS = {
   isrExpansions: 'must',
   elrJoined: 'must',
   movesBegun: 'must',
+  movesQueued: 'must',
+  movesBegunInTurn: 'must',
   movesCompleted: 'must',
   movesCancelled: 'must',
   movesForRecovery: 'must',

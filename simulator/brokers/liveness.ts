@@ -19,6 +19,7 @@ export class BrokerLiveness {
   readonly #run: BrokerRun
   /** Unclean elections were asked for where only people can decide. */
   #gaveUp = false
+  #resumes = false
 
   constructor(run: BrokerRun) {
     this.#run = run
@@ -49,7 +50,12 @@ export class BrokerLiveness {
     const desk = this.#run.world.controller
     if (desk === null) return 'there is no controller'
     const { image } = desk.process.node!.replica
-    return this.#brokersMissing(image) ?? this.#partitionsMissing(image) ?? this.#drainsMissing(image)
+    return (
+      this.#pauseMissing(image) ??
+      this.#brokersMissing(image) ??
+      this.#partitionsMissing(image) ??
+      this.#drainsMissing(image)
+    )
   }
 
   #brokersMissing(image: Image): string | null {
@@ -75,6 +81,18 @@ export class BrokerLiveness {
         if (countOf(isr) < replicas.length) return `${show(image, partition)}: the ISR is not full`
       }
     return null
+  }
+
+  /** Who paused all moves has to let them go on. */
+  #pauseMissing({ cluster }: Image): string | null {
+    if (cluster.movesMax !== 0) return null
+    if (!this.#resumes) {
+      this.#resumes = true
+      void this.#run.operator.throttle(null).then(() => {
+        this.#resumes = false
+      })
+    }
+    return 'no moves may begin'
   }
 
   /** Where every replica that held the records was removed by force, an operator has to give them up. */

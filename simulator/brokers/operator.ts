@@ -53,8 +53,10 @@ export class Operator {
       () => this.#addPartitions(image),
       () => this.#move(image),
       () => this.#move(image),
+      () => this.#moveTopic(image),
       () => this.#cancel(image),
       () => this.#cancel(image),
+      () => this.#throttle(),
       () => this.#preferred(),
       () => this.#drain(image, 'drain'),
       () => this.#drain(image, 'decommission'),
@@ -146,6 +148,28 @@ export class Operator {
     await this.ask('POST', '/reassignments', [
       { topic: name, partition, replicas: chance.shuffled(known).slice(0, count) },
     ])
+  }
+
+  /** All partitions of a topic get other replicas, or one more of them, with one request. */
+  async #moveTopic(image: Image): Promise<void> {
+    const { chance } = this.#parts
+    const name = this.#someTopic(image)
+    if (name === null) return
+    const known = image.brokers().map(({ brokerId }) => brokerId)
+    const moves = image.topic(name)!.rows.map((row, partition) => {
+      const count = Math.min(known.length, image.partition(row).replicas.length)
+      return { topic: name, partition, replicas: chance.shuffled(known).slice(0, count) }
+    })
+    await this.ask('POST', '/reassignments', moves)
+  }
+
+  async #throttle(): Promise<void> {
+    await this.throttle(this.#parts.chance.pick([0, 1, 2, null]))
+  }
+
+  /** Null: as controllers are configured. */
+  async throttle(movesMax: number | null): Promise<void> {
+    await this.ask('PATCH', '/reassignments/throttle', { movesMax })
   }
 
   async #cancel(image: Image): Promise<void> {

@@ -68,7 +68,7 @@ export function drawBrokerPlan(chance: Chance, count: number): BrokerPlan {
     controller: {
       sessionTimeoutMs,
       leaderBalanceDelayMs: chance.pick([0, 1_000, 5_000]),
-      firstLevels: { 'metadata.version': chance.pick([1, 2, NEWEST, NEWEST]) },
+      firstLevels: { 'metadata.version': chance.pick([1, 2, 3, NEWEST, NEWEST, NEWEST]) },
       moves: { recoveryDelayMs: chance.pick([0, 4_000, 10_000]) },
       movesMax: chance.pick([1, 3, 10]),
     },

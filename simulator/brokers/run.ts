@@ -58,7 +58,9 @@ export class BrokerRun extends Run {
     const chance = this.chance.fork()
     const coverage = this.coverage
     this.brokerPlan = drawBrokerPlan(chance.fork(), options.brokers)
-    this.invariants = new BrokerInvariants(seen => this.#versionSeen(seen), !this.brokerPlan.careful)
+    const { careful, controller } = this.brokerPlan
+    const given = { mayLose: !careful, movesMax: controller.movesMax }
+    this.invariants = new BrokerInvariants(seen => this.#versionSeen(seen), given)
     this.recordInvariants = new RecordInvariants(this.invariants.trust, () =>
       coverage.add('committedRecordsLost'),
     )

@@ -34,7 +34,9 @@ function isrPaths(command: Command, before: Partition, now: Partition): BrokerCo
 
 function movePaths(command: Command, { reassignment: old }: Partition, now: Partition): BrokerCounter[] {
   const moving = now.reassignment
+  if (moving?.waiting) return ['movesQueued']
   if (moving !== null && moving !== old) {
+    if (old?.waiting) return ['movesBegunInTurn']
     const causes = {
       MANUAL: 'movesBegun',
       RECOVERY: 'movesForRecovery',

@@ -13,7 +13,10 @@ export function nameOf(image: Image, { topicId, id }: Partition): string {
 
 export function show(image: Image, partition: Partition): string {
   const { replicas, leader, leaderEpoch, partitionEpoch, isr, elr, reassignment, lastKnownLeader } = partition
-  const to = reassignment === null ? '' : ` to [${reassignment.target}] ${reassignment.cause}`
+  const to =
+    reassignment === null
+      ? ''
+      : ` ${reassignment.waiting ? 'waits for' : 'to'} [${reassignment.target}] ${reassignment.cause}`
   const last = lastKnownLeader === null ? '' : `, last ${lastKnownLeader}`
   return (
     `${nameOf(image, partition)} leader ${leader} in epoch ${leaderEpoch}/${partitionEpoch}, ` +

@@ -6,6 +6,7 @@ import type { Partition } from '../../src/metadata/partition-table.ts'
 import { bitOf, membersOf } from '../../src/metadata/replication.ts'
 import type { MetadataProcess } from '../cluster/metadata-process.ts'
 import { checkCompareAndSet, checkSpeaker } from './brokers-epochs.ts'
+import { MoveLimit } from './brokers-moves.ts'
 import { keyOf, show } from './brokers-names.ts'
 import { Trust } from './brokers-trust.ts'
 import { violated } from './violation.ts'
@@ -30,6 +31,7 @@ export type VersionObserver = (seen: {
 export class BrokerInvariants {
   readonly trust: Trust
   readonly #observe: VersionObserver
+  readonly #moveLimit: MoveLimit
   readonly #hashes = new Map<number, string>()
   readonly #partitions = new Map<string, Partition>()
   readonly #brokers = new Map<number, Broker>()
@@ -37,9 +39,10 @@ export class BrokerInvariants {
   readonly #brokerEpochs = new Map<number, number>()
   #version = 0
 
-  /** `mayLose`: all who hold a record may lose it together, or be given up. */
-  constructor(observe: VersionObserver, mayLose: boolean) {
+  /** `mayLose`: all who hold a record may lose it together, or be given up. `movesMax`: as controllers are configured. */
+  constructor(observe: VersionObserver, { mayLose, movesMax }: { mayLose: boolean; movesMax: number }) {
     this.#observe = observe
+    this.#moveLimit = new MoveLimit(movesMax)
     this.trust = new Trust(what => {
       if (!mayLose) violated('B8', `${what}, though no two replicas could lose records together`)
     })
@@ -81,6 +84,7 @@ export class BrokerInvariants {
       return { before, now }
     })
     checkCompareAndSet(image, command, partitions)
+    this.#moveLimit.check(image, command, partitions, this.#partitions.values())
     for (const { before, now } of partitions) this.#check(image, before, now, command)
     for (const { now } of brokers)
       for (const row of image.rowsWithReplicaOn(now.brokerId)) checkMembers(image, image.partition(row))

@@ -102,6 +102,28 @@ export const BROKERS_BUGS: readonly Mutation[] = [
     '  if (keepsData(before, kept)) return null\n',
     '  if (kept.length > 0) return null\n',
   ),
+  mutation(
+    'a move that waits is taken for done by whom of its target it finds',
+    REASSIGNMENT,
+    'if (reassignment === null || reassignment.waiting) return state',
+    'if (reassignment === null) return state',
+  ),
+  mutation(
+    'more moves begin than there is room for',
+    'src/metadata/commands/move-room.ts',
+    'return this.#free > 0 && awaited',
+    'return awaited',
+  ),
+  // It takes a broker that is removed while a move waits for it: 300 seeds had none.
+  open(
+    'test/unit/metadata/commands/waiting-moves.test.ts',
+    mutation(
+      'moves that wait for a broker outlast its removal',
+      'src/metadata/commands/partitions-of-broker.ts',
+      '    if (waiting && target.includes(brokerId)',
+      '    if (!waiting && target.includes(brokerId)',
+    ),
+  ),
   // Copies.
   mutation(
     'a delta is applied wherever it begins',
