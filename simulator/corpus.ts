@@ -45,5 +45,6 @@ export const CORPUS: readonly KeptSeed[] = [
     nodes: null,
     why: 'a node comes back upgraded, and the stream for snapshots to it never heard that it was away',
   },
+  { seed: 1_407_449, nodes: null, why: 'nobody can be elected without a learner that has more of the log' },
   { seed: 5, nodes: 5, why: 'acknowledgements of an earlier reign come back to their leader' },
 ]

@@ -20,13 +20,15 @@ export class Trust {
   readonly #trusted = new Map<string, readonly number[]>()
   /** The latest leader epoch that began with a leader outside of the trusted. */
   readonly #lossyEpochs = new Map<string, number>()
+  /** Partitions whose ISR sufficed at some time: before, nothing is committed that could be lost. */
+  readonly #committing = new Set<string>()
   readonly #epochs = new Map<number, number>()
   /** Incarnations whose machine held all that the processes before them had. */
   readonly #foundAll = new Set<string>()
   readonly #registeredOnce = new Set<string>()
   readonly #lossy: (what: string) => void
 
-  /** `lossy` is called when a leader is elected that nobody knows to hold all records. */
+  /** `lossy` is called when a leader is elected that nobody knows to hold all records, where there are any. */
   constructor(lossy: (what: string) => void) {
     this.#lossy = lossy
   }
@@ -77,6 +79,8 @@ export class Trust {
     const { config } = image.topicById(now.topicId)!
     const { replicas, leader, leaderEpoch } = now
     const isr = membersOf(replicas, now.isr)
+    const least = leastIsr(now, config)
+    if (isr.length >= least) this.#committing.add(key)
     if (before === null) return void this.#trusted.set(key, isr)
     let trusted = [...new Set([...(this.#trusted.get(key) ?? []), ...provedBy(command, now, image)])]
     const stay = trusted.filter(id => replicas.includes(id))
@@ -96,17 +100,22 @@ export class Trust {
           `${command.type} has ${leader} lead ${nameOf(image, now)}, though ${trusted} hold all records`,
         )
       this.#lossyEpochs.set(key, leaderEpoch)
-      this.#lossy(`${leader} comes to lead ${nameOf(image, now)} in epoch ${leaderEpoch}`)
+      if (this.#committing.has(key))
+        this.#lossy(`${leader} comes to lead ${nameOf(image, now)} in epoch ${leaderEpoch}`)
       trusted = [leader]
     }
-    const adding = now.reassignment === null ? 0 : membersOf(replicas, now.reassignment.adding).length
-    const least = Math.min(minInsyncReplicas(config), replicas.length - adding)
     const known = isr.length >= least ? isr : [...new Set([...trusted, ...isr])]
     this.#trusted.set(key, known)
     const said = membersOf(replicas, now.isr | now.elr)
     if (known.length !== said.length || known.some(id => !said.includes(id)))
       violated('B6', `${command.type}: ${known} hold all records, but it is ${show(image, now)}`)
   }
+}
+
+/** With fewer members an ISR commits nothing. */
+function leastIsr({ replicas, reassignment }: Partition, config: Readonly<Record<string, string>>): number {
+  const adding = reassignment === null ? 0 : membersOf(replicas, reassignment.adding).length
+  return Math.min(minInsyncReplicas(config), replicas.length - adding)
 }
 
 /** The leader says who has all that is committed; from its proposal on it commits nothing without them. */

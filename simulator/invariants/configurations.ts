@@ -1,4 +1,3 @@
-import type { Status } from '../../src/raft/io.ts'
 import type { Configuration } from '../../src/raft/voters.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { MetadataProcess } from '../cluster/metadata-process.ts'
@@ -18,17 +17,23 @@ export class ConfigurationInvariants {
   }
 
   /** Comes after every other check of this look. */
-  check({ process, status }: Look): void {
+  check(look: Look): void {
+    const { process, status } = look
     const configuration = process.node!.consensus.configuration
-    if (status.role === 'LEADER') this.#isMember(configuration!, status)
+    if (status.role === 'LEADER') this.#mayLead(configuration!, look)
     if (this.#before.get(process) === configuration) return
     this.#before.set(process, configuration)
     if (configuration !== null) this.#cluster.members.noted(configuration)
   }
 
-  /** T14: who is no member any more leads no longer than until that is committed. */
-  #isMember({ index, voters, outgoing }: Configuration, { id, uuid, commit }: Status): void {
+  /**
+   * T14: who is no member any more leads no longer than until that is committed; a learner, whom others could not do without, until
+   * what it has is.
+   */
+  #mayLead({ index, voters, outgoing, learners }: Configuration, { status, log }: Look): void {
+    const { id, uuid, commit, term } = status
     if (outgoing !== null || index > commit || voters.some(voter => voter.uuid === uuid)) return
+    if (learners.some(learner => learner.uuid === uuid) && log.at(commit)?.term !== term) return
     violated('T14', `node ${id} leads, and configuration ${index}, which is committed, is without it`)
   }
 

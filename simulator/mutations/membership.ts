@@ -1,5 +1,5 @@
 import { CORE, REPLICATION, RESTORE } from './files.ts'
-import { type Mutation, mutation } from './mutation.ts'
+import { type Mutation, mutation, open } from './mutation.ts'
 
 const MEMBERSHIP = 'src/raft/membership.ts'
 const QUORUM = 'src/raft/quorum.ts'
@@ -28,6 +28,17 @@ export const MEMBERSHIP_BUGS: readonly Mutation[] = [
     'function electorates({ voters, outgoing }: Configuration): (readonly Voter[])[] {',
     `function electorates({ voters: own, outgoing, learners }: Configuration): (readonly Voter[])[] {
   const voters = [...own, ...learners]`,
+  ),
+  // It took 7,449 seeds to come upon it.
+  open(
+    'test/unit/raft/golden.test.ts',
+    mutation(
+      'a learner that nobody can be elected without does not run',
+      'T13',
+      'src/raft/election.ts',
+      'core.role.calledUpon = true',
+      'core.role.calledUpon = false',
+    ),
   ),
   mutation(
     'in joint consensus the new voters decide alone',

@@ -29,6 +29,7 @@ import {
   electorsOf,
   membersOf,
   uuidOf,
+  type Voter,
 } from './voters.ts'
 
 const NONE: SnapshotId[] = []
@@ -152,6 +153,7 @@ export class Core {
     role.leaderHeardAt = this.now
     role.leaderLost = false
     role.madeWay = false
+    role.calledUpon = false
     this.pace.calm()
     this.givenUp = null
     role.campaignAt = this.pace.campaignAt(this.now)
@@ -194,6 +196,7 @@ export class Core {
       successors: [],
       campaignAt: this.pace.campaignAt(this.now),
       madeWay: false,
+      calledUpon: false,
     }
   }
 
@@ -295,15 +298,11 @@ export class Core {
     return members.map(({ id }) => id).filter(id => id !== this.options.id)
   }
 
-  /**
-   * Only a voter that the durable log records, on this very disk, may campaign. So may one that is leaving, though its own
-   * vote does not count: the entry that lets it go may be on the disks of those alone who leave (thesis 4.2.2).
-   */
-  promotable(): boolean {
-    const { configuration, options } = this
-    if (configuration === null || configuration.index > this.durability.durable) return false
-    const electors = [...electorsOf(configuration), ...electorsOf(this.configurationLeft())]
-    return electors.some(({ id, uuid }) => id === options.id && uuid === options.uuid)
+  /** The log records this node, on this very disk, and that entry is durable. */
+  isRecorded(members: readonly Voter[]): boolean {
+    const { configuration, options, durability } = this
+    if (configuration === null || configuration.index > durability.durable) return false
+    return members.some(({ id, uuid }) => id === options.id && uuid === options.uuid)
   }
 
   /** The configuration before the one in force, as long as that is not known to be committed. */

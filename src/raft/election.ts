@@ -4,13 +4,14 @@ import { atLeastAsUpToDate, type NodeId } from './entry.ts'
 import type { Envelope, VoteReply, VoteRequest } from './message.ts'
 import { hasQuorum } from './quorum.ts'
 import type { Candidate } from './role.ts'
+import { electorsOf, membersOf } from './voters.ts'
 
 /**
  * Elections: Raft section 5.2 and 5.4.1, with pre-vote (thesis 9.6), vote refusal while a leader is live (thesis 4.2.3)
  * and check-quorum (thesis 6.2). All three are always on; each closes a hole that the others leave.
  */
 export function campaign(core: Core): void {
-  if (!core.promotable()) {
+  if (!mayRun(core)) {
     core.becomeFollower(core.term, null)
     return
   }
@@ -21,9 +22,27 @@ export function campaign(core: Core): void {
   requestVotes(core)
 }
 
+/**
+ * Voters run. So does a learner that a candidate counts on, and that has more of the log: in that candidate's log, which lacks
+ * what is here, it has a vote, but cannot give it, and without it nobody may be elected. Its own vote counts for nothing, and once
+ * what it has is committed it steps aside like a leader that was removed.
+ */
+function mayRun(core: Core): boolean {
+  const calledUpon = core.role.kind === 'follower' && core.role.calledUpon
+  return isElector(core) || (calledUpon && core.isRecorded(membersOf(core.configuration)))
+}
+
+/**
+ * Only a voter that the durable log records, on this very disk. One that is leaving still is, though its own vote does not
+ * count: the entry that lets it go may be on the disks of those alone who leave (thesis 4.2.2).
+ */
+function isElector(core: Core): boolean {
+  return core.isRecorded([...electorsOf(core.configuration), ...electorsOf(core.configurationLeft())])
+}
+
 /** The leader itself asked for it: no pre-vote, for nobody is to be spared. */
 export function campaignForTransfer(core: Core): void {
-  if (!core.promotable()) return
+  if (!isElector(core)) return
   core.tally.elections += 1
   core.becomeCandidate(true)
   requestVotes(core)
@@ -53,6 +72,7 @@ function requestVotes(core: Core): void {
 export function receiveVoteRequest(core: Core, envelope: Envelope, request: VoteRequest): void {
   const granted = request.preVote ? wouldVote(core, request) : vote(core, envelope.from, request)
   if (request.preVote && granted) makeWay(core, envelope.from, request)
+  if (!granted) noteCall(core, request)
   // A granted pre-vote names the term that the sender would campaign in; every other answer names our own.
   const term = request.preVote && granted ? request.term : core.term
   const reply: VoteReply = { type: 'voteReply', term, preVote: request.preVote, granted }
@@ -77,6 +97,11 @@ function makeWay(core: Core, candidate: NodeId, { last }: VoteRequest): void {
   if (core.role.kind !== 'follower' || core.role.madeWay) return
   core.role.madeWay = true
   core.role.campaignAt = Math.max(core.role.campaignAt, core.now + core.pace.realVoteMs())
+}
+
+function noteCall(core: Core, { last }: VoteRequest): void {
+  if (core.role.kind !== 'follower' || leaderIsLive(core)) return
+  if (!atLeastAsUpToDate(last, core.log.last)) core.role.calledUpon = true
 }
 
 function vote(core: Core, candidate: number, request: VoteRequest): boolean {

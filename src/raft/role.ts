@@ -28,6 +28,8 @@ export type Follower = {
   campaignAt: Milliseconds
   /** It has let another run first, which it does once. */
   madeWay: boolean
+  /** A candidate counts on this node, and lacks what its log has. */
+  calledUpon: boolean
 }
 
 /** `preVote` asks whether an election could be won, without raising the term (thesis 9.6). */
