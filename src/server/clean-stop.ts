@@ -12,7 +12,7 @@ export type CleanStopProof = {
 }
 
 /**
- * The proof of a clean stop, written as the very last thing, and taken away at the next start. A process that registers
+ * The proof of a clean stop, written as the very last thing, and taken away by the next process that serves. One that registers
  * without it may have lost data that it acknowledged.
  */
 export class CleanStop {
@@ -33,16 +33,20 @@ export class CleanStop {
     if (proof !== null) this.#disk.replaceFile(this.#path, Buffer.from(JSON.stringify(proof)))
   }
 
+  /** What the process before left, if it stopped cleanly. */
+  look(): CleanStopProof | null {
+    return this.#disk.exists(this.#path) ? proofIn(this.#disk.readFile(this.#path)) : null
+  }
+
   /**
-   * What the process before left, if it stopped cleanly. It can be taken once: were it there again after a loss of power, the
+   * The same, which is there no more. It can be taken once: were it there again after a loss of power, the
    * next process would go on as this one, which had records that are lost.
    */
   take(): CleanStopProof | null {
     if (!this.#disk.exists(this.#path)) return null
-    const bytes = this.#disk.readFile(this.#path)
+    this.#taken = this.look()
     this.#disk.remove(this.#path)
     this.#disk.syncFolder(this.#folder)
-    this.#taken = proofIn(bytes)
     return this.#taken
   }
 }

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
 import { listen } from '../api/app.ts'
 import { RequestMeasures } from '../api/request-measures.ts'
 import { SessionDoors } from '../api/session-doors.ts'
 import { storageApi } from '../api/storage-api.ts'
+import type { StorageContext } from '../api/storage-context.ts'
 import { FatalError, messageOf } from '../base/errors.ts'
 import { StorageNode } from '../broker/broker.ts'
-import type { BrokerEvents } from '../broker/events.ts'
 import { MetadataClient } from '../broker/metadata-client.ts'
 import { diskSpace } from '../io/disk-space.ts'
 import { HttpClient } from '../io/http-client.ts'
@@ -21,22 +22,14 @@ import { createLogger, type Log } from './logger.ts'
 import { storageMetrics } from './metrics/storage-metrics.ts'
 import type { Options } from './options.ts'
 import type { Server } from './process.ts'
-import { readServices } from './services.ts'
-import { statusEvent } from './story.ts'
+import { readServices, type Service } from './services.ts'
+import { brokerStory } from './storage-events.ts'
 import { VERSION } from './version.ts'
 
 /** Builds a storage node from its options and starts it. */
 export async function startStorageServer(options: Options): Promise<Server> {
   const services = readServices(options.services ?? 'services.json')
-  const known = services.storage.map(({ id }) => id).join(', ')
-  const self = services.storage.find(({ id }) => id === options.nodeId)
-  if (self === undefined) {
-    const given =
-      options.nodeId === null
-        ? 'which node is this? Give --node-id (or KRAFT_NODE_ID)'
-        : `storage node ${options.nodeId} is not in services.json`
-    throw new FatalError(`${given}; services.json has the storage nodes ${known || '(none)'}`)
-  }
+  const self = ownService(services.storage, options)
   const key = requireClusterKey(options.clusterKeyFile, options.clusterKey)
   const log = createLogger({
     node: `storage-${self.id}`,
@@ -47,25 +40,17 @@ export async function startStorageServer(options: Options): Promise<Server> {
   const lock = LockFile.acquire(nodeDisk, folder)
   openIdentity(nodeDisk, nodeRandom, folder, 'storage', self.id)
   const cleanStop = new CleanStop(nodeDisk, folder)
-  const proof = cleanStop.take()
+  const proof = cleanStop.look()
   const incarnationId = proof?.incarnationId ?? nodeRandom.uuid()
-
   const http = new HttpClient()
   const doors = new SessionDoors()
   const port = options.port ?? self.port
   const broker = new StorageNode(
     {
-      brokerId: self.id,
-      host: self.host,
+      ...brokerOptions(options, self, folder),
       port,
-      rack: self.rack,
       incarnationId,
       previousBrokerEpoch: proof?.brokerEpoch ?? null,
-      resources: () => diskSpace(folder),
-      pairedMetadataServiceId: self.pairedId,
-      pairTimeoutMs: options.pairTimeoutMs!,
-      heartbeatIntervalMs: options.heartbeatMs!,
-      folder,
     },
     {
       client: new MetadataClient(services.metadata, http),
@@ -76,26 +61,14 @@ export async function startStorageServer(options: Options): Promise<Server> {
       events: brokerStory(log, keySource(options.clusterKeyFile, options.clusterKey)),
     },
   )
-  const requests = new RequestMeasures()
-  const app = await storageApi(
-    { broker, key, clock: nodeClock, doors },
-    {
-      version: VERSION,
-      requests,
-      scrape: storageMetrics(self.id, broker, requests),
-      onBug: (error, { method, url }) =>
-        log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
-    },
-  )
+  const app = await serve({ broker, key, clock: nodeClock, doors }, self.id, log)
   await broker.load()
   await listen(app, options.host ?? self.host, port)
-  log('info', 'started', `serves at ${self.url}; data in ${folder}`, {
-    url: self.url,
-    folder,
-    version: VERSION,
-  })
+  // One that cannot serve leaves the proof to the next.
+  cleanStop.take()
+  const started = { url: self.url, folder, version: VERSION }
+  log('info', 'started', `serves at ${self.url}; data in ${folder}`, started)
   broker.start()
-
   return {
     async stop() {
       await broker.stop()
@@ -108,69 +81,37 @@ export async function startStorageServer(options: Options): Promise<Server> {
   }
 }
 
-function brokerStory(log: Log, keyFrom: string): BrokerEvents {
+function ownService(services: readonly Service[], { nodeId }: Options): Service {
+  const self = services.find(({ id }) => id === nodeId)
+  if (self !== undefined) return self
+  const known = services.map(({ id }) => id).join(', ')
+  const given =
+    nodeId === null
+      ? 'which node is this? Give --node-id (or KRAFT_NODE_ID)'
+      : `storage node ${nodeId} is not in services.json`
+  throw new FatalError(`${given}; services.json has the storage nodes ${known || '(none)'}`)
+}
+
+function brokerOptions(options: Options, { id, host, rack, pairedId }: Service, folder: string) {
   return {
-    controllerFound: event =>
-      log(
-        'info',
-        'following',
-        `follows controller ${event.controllerId} at ${event.url}, term ${event.term}`,
-        event,
-      ),
-    controllerLost: event =>
-      log(
-        'info',
-        'peer.lost',
-        `lost the controller at ${event.url}: ${event.reason}; looking for the new one`,
-        event,
-      ),
-    registered: event =>
-      log(
-        'info',
-        'broker.registered',
-        `registered as broker ${event.brokerId}, epoch ${event.brokerEpoch}`,
-        event,
-      ),
-    registrationRefused: event =>
-      log('warn', 'refused', `registration refused (${event.code}): ${event.message}`, event),
-    sessionRefused: event =>
-      log(
-        'debug',
-        'session.refused',
-        `no session with the controller at ${event.url}: ${event.reason}`,
-        event,
-      ),
-    keyOther: event =>
-      log(
-        'error',
-        'key.other',
-        `the cluster key of this storage node (from ${keyFrom}) is not that of the controller at ${event.url}: ` +
-          `${event.takesPart ? 'it goes on without a session' : 'it takes no part in the cluster'}. Expected is the key of the ` +
-          'metadata nodes; give this node the same cluster key file (--cluster-key-file), and start it again',
-        event,
-      ),
-    keySame: event =>
-      log(
-        'info',
-        'key.same',
-        `the controller at ${event.url} has the cluster key of this storage node`,
-        event,
-      ),
-    status: event => log('info', statusEvent(event.status), `is ${event.status}`, event),
-    metadata: event => log('debug', 'sync', `has metadata version ${event.version} by ${event.by}`, event),
-    paired: event =>
-      log('info', 'sync.paired', `pulls metadata from metadata node ${event.metadataServiceId} first`, event),
-    diverged: event =>
-      log(
-        'error',
-        'sync.diverged',
-        `the metadata here is not what the cluster has at version ${event.version}: it is fetched anew as a whole`,
-        event,
-      ),
-    copyDamaged: event =>
-      log('warn', 'sync.damaged', `the copy of the metadata is thrown away: ${event.reason}`, event),
-    copyNotSaved: event =>
-      log('warn', 'sync.unsaved', `the copy of the metadata is not written: ${event.reason}`, event),
-    metadataRefused: event => log('warn', 'sync.failed', `cannot pull metadata from ${event.reason}`, event),
+    brokerId: id,
+    host,
+    rack,
+    resources: () => diskSpace(folder),
+    pairedMetadataServiceId: pairedId,
+    pairTimeoutMs: options.pairTimeoutMs!,
+    heartbeatIntervalMs: options.heartbeatMs!,
+    folder,
   }
+}
+
+function serve(context: StorageContext, id: number, log: Log): Promise<FastifyInstance> {
+  const requests = new RequestMeasures()
+  return storageApi(context, {
+    version: VERSION,
+    requests,
+    scrape: storageMetrics(id, context.broker, requests),
+    onBug: (error, { method, url }) =>
+      log('error', 'bug', `${method} ${url}: ${(error as Error).stack ?? messageOf(error)}`),
+  })
 }

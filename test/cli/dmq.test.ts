@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { ask, CLUSTER_KEY, Cluster, until } from '../cluster/processes.ts'
@@ -128,20 +128,29 @@ test('who gives another key is told which option it is', async () => {
   )
 })
 
-test('a node whose port is taken ends with one line', async () => {
+test('a node whose port is taken ends with one line; a storage node leaves the proof of its last clean stop', async () => {
   const taken = createServer().listen(0, 'localhost')
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }
   const folder = mkdtempSync(join(tmpdir(), 'dmq-port-'))
   const services = join(folder, 'services.json')
-  const entry = (id: number) => ({ id, url: `http://localhost:${port}` })
-  writeFileSync(services, JSON.stringify({ metadataServices: [entry(1)], storageServices: [] }))
-  const metadata = ['metadata', '--node-id', '1', '--services', services, '--data-dir', join(folder, 'data')]
-  const { code, err } = await run(...metadata)
-  assert.deepEqual(
-    [code, err],
-    [1, `dmq: port ${port} on localhost is in use by another process; stop it, or choose another port\n`],
-  )
+  const entry = (id: number) => ({ id, url: `http://localhost:${id}` })
+  writeFileSync(services, JSON.stringify({ metadataServices: [entry(1)], storageServices: [entry(101)] }))
+  const proof = join(folder, 'storage-101', 'clean-stop.json')
+  mkdirSync(dirname(proof))
+  writeFileSync(proof, '{"brokerEpoch":7}')
+  for (const [kind, id] of [
+    ['metadata', '1'],
+    ['storage', '101'],
+  ] as const) {
+    const where = ['--services', services, '--data-dir', join(folder, `${kind}-${id}`), '--port', `${port}`]
+    const { code, err } = await run(kind, '--node-id', id, ...where)
+    assert.deepEqual(
+      [code, err],
+      [1, `dmq: port ${port} on localhost is in use by another process; stop it, or choose another port\n`],
+    )
+  }
+  assert.equal(readFileSync(proof, 'utf8'), '{"brokerEpoch":7}')
   taken.close()
   rmSync(folder, { recursive: true, force: true })
 })

@@ -28,6 +28,14 @@ test('the proof of a clean stop can be taken once', () => {
   assert.equal(found(disk), null)
 })
 
+test('the proof stays for the next as long as it is only looked at', () => {
+  const disk = emptyDisk()
+  run(disk, 'a', 7)
+  assert.deepEqual(new CleanStop(disk, '/data').look(), { brokerEpoch: 7 })
+  assert.deepEqual(found(disk), { brokerEpoch: 7 })
+  assert.equal(new CleanStop(disk, '/data').look(), null)
+})
+
 test('a process that does not know of a registration leaves the proof as it found it, and who it was', () => {
   const disk = emptyDisk()
   run(disk, 'a', 7)
