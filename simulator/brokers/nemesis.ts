@@ -1,3 +1,5 @@
+import type { TopicPartition } from '../../src/metadata/image.ts'
+import type { Partition } from '../../src/metadata/partition-table.ts'
 import { originalReplicas } from '../../src/metadata/reassignment.ts'
 import type { Chance } from '../chance.ts'
 import { Cuts, type Way } from '../nemesis/cuts.ts'
@@ -16,7 +18,7 @@ export type BrokerNemesisParts = {
   /** All replicas are in sync, and all brokers there. */
   readonly allInSync: () => boolean
   /** An operator does so. */
-  readonly moves: Pick<Operator, 'beginMove' | 'cancelMove'>
+  readonly moves: Pick<Operator, 'beginMove' | 'cancelMove' | 'throttle'>
   /** The controller of the moment dies too. */
   readonly strikeController: (ms: number) => void
 }
@@ -280,21 +282,33 @@ export class BrokerNemesis {
 
   /** Of a move one of whose new replicas is in sync, those that were there before are lost; then it is cancelled. */
   #strikeMove(ms: number): void {
-    const { world, coverage, chance, moves: operator } = this.#parts
-    void operator.beginMove()
+    const { world, coverage, moves: operator } = this.#parts
+    void operator.throttle(null).then(() => operator.beginMove())
     this.#when(() => {
-      const moves = world.controller?.process.node?.replica.image.reassignments() ?? []
-      const found = moves.find(({ partition: { isr, reassignment } }) => (isr & reassignment!.adding) !== 0)
+      const found = this.#moves().find(({ partition }) => newInSync(partition) !== 0)
       if (found === undefined) return false
       coverage.add('movesStruck')
-      const { topic, partition } = found
-      const before = originalReplicas(partition)
+      const before = originalReplicas(found.partition)
       for (const machine of world.machines.filter(({ id }) => before.includes(id))) this.#kill(machine, ms)
-      world.cluster.timeline.after(chance.between(20, 1_000), () => {
-        if (!this.#stopped) void operator.cancelMove(topic.name, partition.id)
-      })
+      this.#cancelWhenLost(found)
       return true
     })
+  }
+
+  /** Only those that were added are in sync by then. */
+  #cancelWhenLost({ topic, partition: { id } }: TopicPartition): void {
+    this.#when(() => {
+      const move = this.#moves().find(
+        ({ topic: { name }, partition }) => name === topic.name && partition.id === id,
+      )
+      const isLost = move !== undefined && move.partition.isr === newInSync(move.partition)
+      if (isLost) void this.#parts.moves.cancelMove(topic.name, id)
+      return isLost
+    })
+  }
+
+  #moves(): readonly TopicPartition[] {
+    return this.#parts.world.controller?.process.node?.replica.image.reassignments() ?? []
   }
 
   #slow({ id }: BrokerMachine, ms: number): void {
@@ -325,4 +339,8 @@ export class BrokerNemesis {
       this.#boot(machine)
     }
   }
+}
+
+function newInSync({ isr, reassignment }: Partition): number {
+  return isr & reassignment!.adding
 }
