@@ -80,8 +80,10 @@ export class Trust {
     const { replicas, leader, leaderEpoch } = now
     const isr = membersOf(replicas, now.isr)
     const least = leastIsr(now, config)
-    if (isr.length >= least) this.#committing.add(key)
-    if (before === null) return void this.#trusted.set(key, isr)
+    if (before === null) {
+      if (isr.length >= least) this.#committing.add(key)
+      return void this.#trusted.set(key, isr)
+    }
     let trusted = [...new Set([...(this.#trusted.get(key) ?? []), ...provedBy(command, now, image)])]
     const stay = trusted.filter(id => replicas.includes(id))
     const asked = command.type === 'ElectLeadersCommand' && command.electionType === 'UNCLEAN'
@@ -99,11 +101,13 @@ export class Trust {
           'B6',
           `${command.type} has ${leader} lead ${nameOf(image, now)}, though ${trusted} hold all records`,
         )
-      this.#lossyEpochs.set(key, leaderEpoch)
-      if (this.#committing.has(key))
+      if (this.#committing.has(key)) {
+        this.#lossyEpochs.set(key, leaderEpoch)
         this.#lossy(`${leader} comes to lead ${nameOf(image, now)} in epoch ${leaderEpoch}`)
+      }
       trusted = [leader]
     }
+    if (isr.length >= least) this.#committing.add(key)
     const known = isr.length >= least ? isr : [...new Set([...trusted, ...isr])]
     this.#trusted.set(key, known)
     const said = membersOf(replicas, now.isr | now.elr)

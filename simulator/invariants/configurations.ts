@@ -1,7 +1,8 @@
-import type { Configuration } from '../../src/raft/voters.ts'
+import { type Configuration, electorsOf } from '../../src/raft/voters.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { MetadataProcess } from '../cluster/metadata-process.ts'
 import type { DurableLog } from './durable-log.ts'
+import type { Ledger } from './ledger.ts'
 import type { Look } from './look.ts'
 import { changesOneSet, isQuorum } from './quorums.ts'
 import { violated } from './violation.ts'
@@ -9,11 +10,15 @@ import { violated } from './violation.ts'
 /** Who votes: one change at a time (I9), the last one in the log is in force (I16), and elections are won by its quorum (I1). */
 export class ConfigurationInvariants {
   readonly #cluster: Cluster
+  readonly #ledger: Ledger
+  /** Data directories that some log has, or had, for those of voters. */
+  readonly #everVoters = new Set<string>()
   /** What each run of a process took for the configuration in force when it was last at rest. */
   readonly #before = new WeakMap<MetadataProcess, Configuration | null>()
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, ledger: Ledger) {
     this.#cluster = cluster
+    this.#ledger = ledger
   }
 
   /** Comes after every other check of this look. */
@@ -30,10 +35,11 @@ export class ConfigurationInvariants {
    * T14: who is no member any more leads no longer than until that is committed; a learner, whom others could not do without, until
    * what it has is.
    */
-  #mayLead({ index, voters, outgoing, learners }: Configuration, { status, log }: Look): void {
+  #mayLead({ index, voters, outgoing, learners }: Configuration, { status }: Look): void {
     const { id, uuid, commit, term } = status
     if (outgoing !== null || index > commit || voters.some(voter => voter.uuid === uuid)) return
-    if (learners.some(learner => learner.uuid === uuid) && log.at(commit)?.term !== term) return
+    if (learners.some(learner => learner.uuid === uuid) && this.#ledger.at(commit)?.entry.term !== term)
+      return
     violated('T14', `node ${id} leads, and configuration ${index}, which is committed, is without it`)
   }
 
@@ -54,6 +60,7 @@ export class ConfigurationInvariants {
    */
   added(log: DurableLog): void {
     const [before, after] = log.configurations.slice(-2)
+    for (const { uuid } of electorsOf(log.configurations.at(-1) ?? null)) this.#everVoters.add(uuid)
     if (before === undefined || after === undefined || after.index !== log.lastIndex) return
     if (!changesOneSet(before, after))
       violated('I9', `configuration ${show(after)} follows ${show(before)}: too far in one step`)
@@ -88,6 +95,8 @@ export class ConfigurationInvariants {
     const stored = look.log.configurations.at(-1)
     if (stored === undefined || !isQuorum(stored, ({ uuid }) => voted(uuid)))
       violated('I1', `node ${id} leads term ${term}, but no quorum of ${stored && show(stored)} voted for it`)
+    if (!this.#everVoters.has(look.status.uuid))
+      violated('T13', `node ${id} leads term ${term}, and nobody ever counted on its vote`)
   }
 }
 

@@ -28,7 +28,7 @@ export class Safety implements DurableLogObserver {
   readonly #configurations: ConfigurationInvariants
 
   constructor(cluster: Cluster, observer: CommitObserver) {
-    this.#configurations = new ConfigurationInvariants(cluster)
+    this.#configurations = new ConfigurationInvariants(cluster, this.ledger)
     this.#commits = new CommitInvariants(cluster, this.ledger, this.#configurations, observer)
     this.#elections = new ElectionInvariants(this.ledger, this.#commits, this.#configurations)
     this.#progress = new ProgressInvariants(cluster)

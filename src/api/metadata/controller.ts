@@ -13,7 +13,7 @@ export function controller(app: FastifyInstance, { nodeId, consensus, urlOf }: C
     if (leader === null)
       throw new DmqError('NO_CONTROLLER', `no controller is known in term ${term}; an election is under way`)
     // It follows like the others, and has no vote.
-    const isLearner = consensus.configuration?.learners.some(({ id }) => id === nodeId) === true
+    const isLearner = role !== 'LEADER' && consensus.configuration?.learners.some(({ id }) => id === nodeId)
     return {
       controllerId: leader,
       url: urlOf(leader) ?? '',

@@ -127,6 +127,44 @@ describe('what is in force', () => {
     assert.equal(leader.status.role, 'FOLLOWER', 'and does not keep it in office')
   })
 
+  describe('a learner that a candidate counts on, and that has more of the log', () => {
+    const SHORTER = { index: 2, term: 2 }
+    const learner = () => follower(4, [entry(2, 2), change(3, 2, [1, 2, 3], null, [4]), entry(4, 2)])
+    const isCalled = (node: Node, last = SHORTER) => node.receive(2, voteRequest(3, last, { preVote: true }))
+    const runsAtItsTime = (node: Node): boolean => {
+      node.now += 10 * electionTimeoutMs
+      node.taken()
+      node.step({ type: 'tick' })
+      return node.status.role === 'CANDIDATE'
+    }
+
+    test('runs at its time, once for each call (T13)', () => {
+      const node = learner()
+      isCalled(node)
+      assert.equal(node.status.role, 'FOLLOWER', 'not at once')
+      assert.equal(runsAtItsTime(node), true)
+      assert.equal(runsAtItsTime(node), false, 'nobody has answered')
+      isCalled(node)
+      assert.equal(runsAtItsTime(node), true)
+    })
+
+    test('does not when a leader is heard before or after (T13)', () => {
+      const [before, after] = [learner(), learner()]
+      before.receive(1, heartbeat(2))
+      isCalled(before)
+      assert.equal(runsAtItsTime(before), false)
+      isCalled(after)
+      after.receive(1, heartbeat(2))
+      assert.equal(runsAtItsTime(after), false)
+    })
+
+    test('does not where the candidate lacks nothing, whatever else it is refused for (T13)', () => {
+      const node = learner()
+      node.receive(2, voteRequest(1, { index: 4, term: 2 }))
+      assert.equal(runsAtItsTime(node), false)
+    })
+  })
+
   test('a learner neither campaigns nor elects, but grants its vote: it may be a voter and not know it (T13)', () => {
     const learner = follower(4, [entry(2, 2), change(3, 2, [1, 2, 3], null, [4])])
     learner.now += 10 * electionTimeoutMs
