@@ -111,8 +111,14 @@ export const BROKERS_BUGS: readonly Mutation[] = [
   mutation(
     'more moves begin than there is room for',
     'src/metadata/commands/move-room.ts',
-    'return this.#free > 0 && awaited',
-    'return awaited',
+    'return this.#free > 0 && begun',
+    'return begun',
+  ),
+  mutation(
+    'the room for moves forgets those that go on',
+    'src/metadata/commands/move-room.ts',
+    'this.#free = (image.cluster.movesMax ?? configured) - copyingMoves(image)',
+    'this.#free = (image.cluster.movesMax ?? configured) - Math.min(0, copyingMoves(image))',
   ),
   // It takes a broker that is removed while a move waits for it: 300 seeds had none.
   open(
@@ -120,8 +126,8 @@ export const BROKERS_BUGS: readonly Mutation[] = [
     mutation(
       'moves that wait for a broker outlast its removal',
       'src/metadata/commands/partitions-of-broker.ts',
-      '    if (waiting && target.includes(brokerId)',
-      '    if (!waiting && target.includes(brokerId)',
+      '    if (target.includes(brokerId)',
+      '    if (row < 0 && target.includes(brokerId)',
     ),
   ),
   // Copies.

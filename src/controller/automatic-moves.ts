@@ -35,7 +35,7 @@ type Planned = { readonly cause: ReassignmentCause; readonly changes: readonly R
 const TICK_MS = 1_000
 
 /**
- * Moves that the controller makes by itself, a few at a time, after those that operators wait for: replicas of brokers that stay away are rebuilt elsewhere (and
+ * Moves that the controller makes by itself, a few at a time: replicas of brokers that stay away are rebuilt elsewhere (and
  * the move is given up when they return in time), brokers that are decommissioned give theirs away, and a rebalance that
  * was asked for goes on until the load is even. What is under way is in the image, so a new controller goes on with it; from
  * level 2 of `metadata.version` on that holds for a rebalance as a whole, before only for the moves that were begun.
@@ -46,8 +46,8 @@ export class AutomaticMoves {
   readonly #waiting: WaitingMoves
   /** Where the image cannot keep it. */
   #rebalancingSince: number | null = null
-  /** Nothing was to be done for these reasons at this version. */
-  #idle = ''
+  /** Nothing was to be done for these reasons, the version among them. */
+  readonly #idle = { RECOVERY: '', DECOMMISSION: '' }
   #timer: Timer
   #ended = false
 
@@ -115,15 +115,17 @@ export class AutomaticMoves {
 
   /** Partitions that a rebalance moves now. */
   get rebalanceMoves(): number {
-    return this.#parts.replica.image.reassignments(({ cause }) => cause === 'REBALANCE').length
+    return this.#parts.replica.image.movesFor('REBALANCE').length
   }
 
   async #tick(): Promise<void> {
     try {
       await this.#giveUpForReturned()
       await this.#giveUpForLost()
+      // First what one more loss may take for good, then what operators wait for.
+      await this.#moveOn('RECOVERY')
       await this.#waiting.beginNext()
-      await this.#moveOn()
+      await this.#moveOn('DECOMMISSION')
     } catch {
       // Leadership may be lost meanwhile, or the disk be full: the next tick, or the next controller, looks again.
     }
@@ -133,8 +135,7 @@ export class AutomaticMoves {
   /** A broker that came back keeps what has not been rebuilt yet. */
   async #giveUpForReturned(): Promise<void> {
     const { image } = this.#parts.replica
-    const recovering = image.reassignments(({ cause }) => cause === 'RECOVERY')
-    const returned = recovering.filter(({ partition }) => {
+    const returned = image.movesFor('RECOVERY').filter(({ partition }) => {
       const leaving = removingReplicas(partition)
       return leaving.length > 0 && leaving.every(image.isActive)
     })
@@ -147,12 +148,22 @@ export class AutomaticMoves {
     const away = this.#awayIds()
     if (away.size === 0) return
     const lost = image
-      .reassignments(({ cause }) => cause !== 'MANUAL')
+      .movesFor('RECOVERY', 'DECOMMISSION', 'REBALANCE')
       .filter(
         ({ partition }) =>
           !canEnd(image, partition, away) && keepsData(partition, originalReplicas(partition)),
       )
-    await this.#giveUp(lost)
+    await this.#giveUp([...lost, ...this.#waitingInVain(away)])
+  }
+
+  /** Of those that an operator waits for: what they leave as it is may have to be rebuilt. */
+  #waitingInVain(away: ReadonlySet<number>): TopicPartition[] {
+    const { image } = this.#parts.replica
+    const { couldEnd } = absence(image, away)
+    const rows = [...image.moves.waiting].filter(
+      ([row, { target }]) => target.some(id => away.has(id)) && !couldEnd(row, target),
+    )
+    return rows.map(([row]) => image.named(row))
   }
 
   async #giveUp(moves: readonly TopicPartition[]): Promise<void> {
@@ -160,18 +171,20 @@ export class AutomaticMoves {
     if (changes.length > 0) await this.#alter({ cause: 'RECOVERY', changes })
   }
 
-  async #moveOn(): Promise<void> {
+  /** A rebalance is what is left when nobody leaves. */
+  async #moveOn(cause: Leaving['cause']): Promise<void> {
     const { image } = this.#parts.replica
-    const leaving = this.#leavingBrokers()
-    if (leaving.length === 0 && !this.isRebalancing) return
+    const leaving = this.#leavingBrokers().filter(each => each.cause === cause)
+    const rebalances = cause === 'DECOMMISSION' && this.isRebalancing
+    if (leaving.length === 0 && !rebalances) return
     // A disk that has room again is no new version.
     const brokers = standing(image, this.#parts.resourcesOf)
     const away = [...this.#awayIds()].join()
-    const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${away} ${this.isRebalancing} ${brokers}`
+    const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${away} ${rebalances} ${brokers}`
     const { free } = this.#parts.throttle.room()
-    if (reasons === this.#idle || free <= 0) return
-    const planned = await this.#plan(leaving, free)
-    if (planned === null) this.#idle = reasons
+    if (reasons === this.#idle[cause] || free <= 0) return
+    const planned = this.#planLeaving(leaving, free) ?? (rebalances ? await this.#planEven(free) : null)
+    if (planned === null) this.#idle[cause] = reasons
     else await this.#alter(planned)
   }
 
@@ -202,14 +215,17 @@ export class AutomaticMoves {
     return absence(this.#parts.replica.image, this.#awayIds())
   }
 
-  async #plan(leaving: readonly Leaving[], free: number): Promise<Planned | null> {
+  #planLeaving(leaving: readonly Leaving[], free: number): Planned | null {
     const view = this.#view()
     const absent = this.#absent()
     for (const { brokerId, cause } of leaving) {
       const { moves } = planDecommission(view, brokerId, free, absent)
       if (moves.length > 0) return { cause, changes: this.#changesFor(moves, absent) }
     }
-    if (!this.isRebalancing) return null
+    return null
+  }
+
+  async #planEven(free: number): Promise<Planned | null> {
     const { moves, complete } = await this.planRebalance(free)
     // It is done when its last replicas have been copied, not when the last copy has begun.
     if (complete && moves.length === 0 && this.rebalanceMoves === 0)
@@ -246,9 +262,11 @@ export class AutomaticMoves {
     }
   }
 
+  /** What there is no room for any more is planned again. */
   async #alter({ cause, changes }: Planned): Promise<void> {
     const by = ownWrite(cause.toLowerCase())
-    await this.#parts.proposer.propose({ type: 'AlterReplicasCommand', cause, changes }, by)
+    const { configured: movesMax } = this.#parts.throttle
+    await this.#parts.proposer.propose({ type: 'AlterReplicasCommand', cause, changes, movesMax }, by)
   }
 }
 

@@ -20,30 +20,26 @@ type Parts = { readonly proposer: Proposer; readonly replica: Replica }
  * image. A limit in bytes per second is a matter of those who copy.
  */
 export class MoveThrottle {
-  readonly #configured: number
+  /** While no operator says otherwise. */
+  readonly configured: number
   readonly #parts: Parts
 
   constructor(configured: number, parts: Parts) {
-    this.#configured = configured
+    this.configured = configured
     this.#parts = parts
   }
 
-  get movesMax(): number {
-    return this.#parts.replica.image.cluster.movesMax ?? this.#configured
-  }
-
   room(): MoveRoom {
-    return new MoveRoom(this.#parts.replica.image, this.movesMax)
+    return new MoveRoom(this.#parts.replica.image, this.configured)
   }
 
   get state(): ThrottleState {
     const { image } = this.#parts.replica
-    const waiting = image.waitingMoveCount
     return {
-      movesMax: this.movesMax,
+      movesMax: image.cluster.movesMax ?? this.configured,
       setBy: image.cluster.movesMax === undefined ? 'CONFIGURATION' : 'OPERATOR',
-      moving: image.reassignmentCount - waiting,
-      waiting,
+      moving: image.moves.begun.size,
+      waiting: image.moves.waiting.size,
       holdsOperators: movesWaitTheirTurn(image),
     }
   }

@@ -3,6 +3,7 @@ import type { Consensus } from '../consensus/consensus.ts'
 import type { Clock } from '../io/clock.ts'
 import { type Command, encodeCommand } from '../metadata/command.ts'
 import type { Plan } from '../metadata/decision.ts'
+import { LEVELS_OF_COMMANDS } from '../metadata/features.ts'
 import { type FirstResult, type Idempotency, replay } from '../metadata/idempotency.ts'
 import { type Applied, preview } from '../metadata/metadata.ts'
 import type { Replica } from './replica.ts'
@@ -59,7 +60,10 @@ export class Proposer {
     if (idempotency === undefined) return this.propose(decide(), write)
     const first = this.#firstResult(idempotency)
     if (first !== null) return planOf(replay(first, idempotency), write)
-    return this.propose(this.#intentOrRejection(decide), write)
+    return this.propose(
+      this.#intentOrRejection(() => this.#inForce(decide())),
+      write,
+    )
   }
 
   /** It was decided before: to be submitted as it is, whatever would be said of it now. */
@@ -92,7 +96,7 @@ export class Proposer {
     this.#assertGoesOn()
     const { idempotency, timeoutMs, by } = write
     const command = {
-      ...this.#stamp(intent),
+      ...this.#stamp(this.#inForce(intent)),
       ...(by === undefined ? {} : { by }),
       ...(idempotency === undefined ? {} : { idempotency }),
     }
@@ -102,6 +106,17 @@ export class Proposer {
       timeoutMs,
     )
     return planOf(result as Applied, write)
+  }
+
+  /** Nodes of an earlier release, which would end at it, may be there until the level is raised. */
+  #inForce(intent: Intent): Intent {
+    const least = LEVELS_OF_COMMANDS[intent.type] ?? 1
+    const level = this.#parts.replica.image.cluster.features['metadata.version']!
+    if (level >= least) return intent
+    throw new DmqError(
+      'FEATURE_UPDATE_FAILED',
+      `this is possible from metadata.version ${least} on, it is ${level}: raise it when every node runs a release that supports it`,
+    )
   }
 
   #stamp(intent: Intent): Command {

@@ -67,7 +67,7 @@ export class ReplicaMoves {
   }
 
   #intent(changes: readonly ReplicasChange[]): Intent {
-    const { movesMax } = this.#parts.throttle
+    const { configured: movesMax } = this.#parts.throttle
     return { type: 'AlterReplicasCommand', cause: 'MANUAL', changes, movesMax }
   }
 
@@ -134,10 +134,15 @@ export function progressOf(image: Image, { topic, partition }: TopicPartition): 
   }
 }
 
-/** It would begin, but for brokers that are away; else it is for others to be done. */
-function whyNotBegun(image: Image, { replicas, reassignment }: Partition): string[] {
-  const coming = reassignment!.target.filter(id => !replicas.includes(id) && !image.isActive(id))
-  return coming.length === 0 ? ['its turn'] : coming.map(id => whyNotInSync(image, id))
+/** What holds it up by itself; else it is that others are moved first. */
+function whyNotBegun(image: Image, { replicas, leader, reassignment }: Partition): string[] {
+  const away = reassignment!.target.filter(id => !replicas.includes(id) && !image.isActive(id))
+  const why = [
+    ...(image.cluster.movesMax === 0 ? ['moves are paused'] : []),
+    ...(leader === null ? ['nobody leads it, whom it could be copied from'] : []),
+    ...away.map(id => whyNotInSync(image, id)),
+  ]
+  return why.length === 0 ? ['its turn'] : why
 }
 
 function whyNotInSync(image: Image, brokerId: number): string {

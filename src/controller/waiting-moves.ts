@@ -1,7 +1,7 @@
 import type { ReplicasChange } from '../metadata/commands/alter-replicas.ts'
-import { beginMove, isWaiting } from '../metadata/reassignment.ts'
+import { beginMove } from '../metadata/reassignment.ts'
 import type { MoveThrottle } from './move-throttle.ts'
-import { ownWrite, type Proposer } from './proposer.ts'
+import { type Intent, ownWrite, type Proposer } from './proposer.ts'
 import type { Replica } from './replica.ts'
 import { changeOf } from './replica-moves.ts'
 
@@ -27,20 +27,26 @@ export class WaitingMoves {
     if (version === this.#idleAt) return
     const changes = this.#due()
     if (changes.length === 0) this.#idleAt = version
-    else await proposer.propose({ type: 'AlterReplicasCommand', cause: 'MANUAL', changes }, BY)
+    else await proposer.propose(this.#turnOf(changes), BY)
+  }
+
+  /** There may be less room by then. */
+  #turnOf(changes: readonly ReplicasChange[]): Intent {
+    const { configured: movesMax } = this.#parts.throttle
+    return { type: 'AlterReplicasCommand', cause: 'MANUAL', changes, movesMax, inTurn: true }
   }
 
   #due(): ReplicasChange[] {
     const { image } = this.#parts.replica
     const room = this.#parts.throttle.room()
     const due: ReplicasChange[] = []
-    for (const [row, move] of image.reassignedRows()) {
+    for (const [row, move] of image.moves.waiting) {
       if (room.free <= 0) break
-      if (move.waiting !== true) continue
       const partition = image.partition(row)
-      const begun = room.place(partition, beginMove(partition, move.target, move))
-      if (!isWaiting(begun))
-        due.push(changeOf({ topic: image.topicById(partition.topicId)!, partition }, move.target))
+      const begun = beginMove(partition, move.target, move)
+      if (!room.admits(partition, begun)) continue
+      room.take(partition, begun)
+      due.push(changeOf(image.named(row), move.target))
     }
     return due
   }

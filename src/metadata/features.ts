@@ -23,6 +23,12 @@ export const REBALANCE_IS_KEPT = 2
 export const CHANGES_SAY_WHAT_THEY_MEAN = 3
 export const MOVES_WAIT_THEIR_TURN = 4
 
+/** Releases that know no more than a lower level would end at such a command: it may not be in the log before. */
+export const LEVELS_OF_COMMANDS: Readonly<Record<string, number>> = {
+  RebalanceCommand: REBALANCE_IS_KEPT,
+  ThrottleMovesCommand: MOVES_WAIT_THEIR_TURN,
+}
+
 /** What is in force where nobody raised it. */
 export const FIRST_LEVELS: FeatureLevels = { 'metadata.version': FEATURES['metadata.version'].min }
 

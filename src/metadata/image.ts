@@ -13,8 +13,9 @@ import {
   PartitionTable,
   type ReplicaColumn,
 } from './partition-table.ts'
+import type { Reassignments } from './reassignments.ts'
 import type { CapturedLists } from './replica-lists.ts'
-import type { Reassignment } from './replication.ts'
+import type { Reassignment, ReassignmentCause } from './replication.ts'
 import { SortedNames } from './sorted-names.ts'
 import { type RowHash, RowHasher, StateHash } from './state-hash.ts'
 import { collisionKey, type Topic } from './topic.ts'
@@ -128,32 +129,40 @@ export class Image implements WritableImage {
   }
 
   /** Partitions whose replicas are being moved, or are to be, by topic and id. */
-  reassignments(which: (move: Reassignment) => boolean = () => true): TopicPartition[] {
-    const rows: number[] = []
-    for (const [row, move] of this.#partitions.moves) if (which(move)) rows.push(row)
-    return rows.map(row => this.#named(row)).sort(byName)
+  reassignments(): TopicPartition[] {
+    return this.#namedOf(this.moves)
   }
 
-  /** Rows whose replicas are being moved, or are to be: as they were begun or asked for. */
-  reassignedRows(): Iterable<readonly [number, Reassignment]> {
+  /** Partitions whose replicas are being moved for one of these causes, by topic and id. */
+  movesFor(...causes: readonly ReassignmentCause[]): TopicPartition[] {
+    return this.#namedOf([...this.moves.begun].filter(([, { cause }]) => causes.includes(cause)))
+  }
+
+  /** Moves by row, as they were begun or asked for. */
+  get moves(): Reassignments {
     return this.#partitions.moves
+  }
+
+  #namedOf(moves: Iterable<readonly [number, Reassignment]>): TopicPartition[] {
+    return Array.from(moves, ([row]) => this.named(row)).sort(byName)
   }
 
   /** Partitions whose first replica could lead, and does not; at most `max`. */
   partitionsLedByOthers(max: number, mayLead: (brokerId: number) => boolean): TopicPartition[] {
     const rows = this.#partitions.scan.rowsLedByOthers(max, mayLead)
-    return rows.map(row => this.#named(row))
+    return rows.map(row => this.named(row))
   }
 
   /** In the order of topic names: nodes number their rows differently, but give the same answers. */
   partitionsWithReplicaOn(brokerId: number): TopicPartition[] {
     return this.#partitions.scan
       .rowsWithReplicaOn(brokerId)
-      .map(row => this.#named(row))
+      .map(row => this.named(row))
       .sort(byName)
   }
 
-  #named(row: number): TopicPartition {
+  /** The partition in a row, with its topic. */
+  named(row: number): TopicPartition {
     return { topic: this.#topics.at(this.#partitions.topicNumber(row))!, partition: this.#partitions.at(row) }
   }
 
@@ -193,14 +202,6 @@ export class Image implements WritableImage {
   /** Partitions that are led by the broker, and all that it has a replica of. */
   countsOf(brokerId: number): { leaders: number; replicas: number } {
     return this.#partitions.scan.countsOf(brokerId)
-  }
-
-  get reassignmentCount(): number {
-    return this.#partitions.moves.count
-  }
-
-  get waitingMoveCount(): number {
-    return this.#partitions.moves.waitingCount
   }
 
   get topicCount(): number {

@@ -61,7 +61,7 @@ export class PartitionScan {
       for (let at = 0; at < end; at++) {
         const list = ints.replicas[at]!
         if (list < 0 || (ints.isr[at]! & 1) === 0 || first[list] === NOBODY) continue
-        if (ints.leader[at] === first[list] || this.#table.moves.isMoving(from + at)) continue
+        if (ints.leader[at] === first[list] || this.#table.moves.begun.has(from + at)) continue
         rows.push(from + at)
         if (rows.length === max) return rows
       }
@@ -108,7 +108,7 @@ export class PartitionScan {
         if (leader[at] === NOBODY) health.offline += 1
         if (countOf(isr[at]! & ~adding) < original) health.underReplicated += 1
         if (countOf(isr[at]!) < minIsr) health.underMinIsr += 1
-        const couldLead = (isr[at]! & 1) !== 0 && !this.#table.moves.isMoving(row) && mayLead(first[list]!)
+        const couldLead = (isr[at]! & 1) !== 0 && !this.#table.moves.begun.has(row) && mayLead(first[list]!)
         if (couldLead && !preferred) health.ledByOthers += 1
       }
     }

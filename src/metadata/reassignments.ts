@@ -1,44 +1,44 @@
 import { isMoving } from './reassignment.ts'
 import type { Reassignment } from './replication.ts'
 
-/** The moves of partitions, by row, in the order in which they were asked for: at any time few partitions have one. */
-export class Reassignments implements Iterable<readonly [number, Reassignment]> {
-  readonly #byRow: Map<number, Reassignment>
-  #waiting = 0
+type Entry = readonly [number, Reassignment]
 
-  constructor(entries: Iterable<readonly [number, Reassignment]> = []) {
-    this.#byRow = new Map(entries)
-    for (const move of this.#byRow.values()) this.#waiting += waits(move)
+/** The moves of partitions, by row: those that have begun, few at any time, and those that wait, in the order they were asked for. */
+export class Reassignments implements Iterable<Entry> {
+  readonly #begun = new Map<number, Reassignment>()
+  readonly #waiting = new Map<number, Reassignment>()
+
+  constructor(entries: Iterable<Entry> = []) {
+    for (const [row, move] of entries) this.set(row, move)
   }
 
   get count(): number {
-    return this.#byRow.size
+    return this.#begun.size + this.#waiting.size
   }
 
-  /** Those that have not begun. */
-  get waitingCount(): number {
+  get begun(): ReadonlyMap<number, Reassignment> {
+    return this.#begun
+  }
+
+  get waiting(): ReadonlyMap<number, Reassignment> {
     return this.#waiting
   }
 
   of(row: number): Reassignment | null {
-    return this.#byRow.get(row) ?? null
-  }
-
-  isMoving(row: number): boolean {
-    return isMoving({ reassignment: this.of(row) })
+    return this.#begun.get(row) ?? this.#waiting.get(row) ?? null
   }
 
   set(row: number, move: Reassignment | null): void {
-    this.#waiting += waits(move) - waits(this.of(row))
-    if (move === null) this.#byRow.delete(row)
-    else this.#byRow.set(row, move)
+    const [to, from] = isMoving({ reassignment: move })
+      ? [this.#begun, this.#waiting]
+      : [this.#waiting, this.#begun]
+    from.delete(row)
+    if (move === null) to.delete(row)
+    else to.set(row, move)
   }
 
-  [Symbol.iterator](): Iterator<readonly [number, Reassignment]> {
-    return this.#byRow[Symbol.iterator]()
+  *[Symbol.iterator](): Iterator<Entry> {
+    yield* this.#begun
+    yield* this.#waiting
   }
-}
-
-function waits(move: Reassignment | null): 0 | 1 {
-  return move?.waiting === true ? 1 : 0
 }

@@ -107,10 +107,14 @@ function moving(one: Case): Finding[] {
 }
 
 function queued({ partition, name, image, history }: Case, { target, startedAt }: Reassignment): Finding {
+  const asked = history.newest(
+    ({ time, commandType }) => time === startedAt && commandType === 'AlterReplicasCommand',
+  )
   const coming = target.filter(id => !partition.replicas.includes(id))
   const because = coming.flatMap(id => whyAway(image, history, id) ?? [])
   return finding('MOVE_QUEUED', `${name} is to move to ${list(target)}, and waits for its turn`, {
     since: startedAt,
+    ...originOf(asked),
     remedy: 'dmq reassign throttle shows how many partitions are moved at a time, and changes it',
     because,
   })

@@ -46,7 +46,7 @@ export function sentence(command: Command, done: Done): string {
     case 'ElectLeadersCommand':
       return `${oneOrMany(done, 'leaders')} (${command.electionType.toLowerCase()} election)`
     case 'AlterReplicasCommand':
-      return `${oneOrMany(done, 'replicas')} (${moveOf(command, done)})`
+      return `${oneOrManyMoves(done)} (${moveOf(command, done)})`
     case 'UpdateFeaturesCommand':
       return Object.entries(command.levels)
         .map(([name, level]) => `${name} is ${level} now`)
@@ -119,6 +119,16 @@ function oneOrMany({ partitions, partitionCount }: Done, what: string): string {
   const [only] = partitions
   if (partitionCount === 1 && only !== undefined) return changeText(only)
   return `${what} of ${counted(partitionCount, 'partition')} changed`
+}
+
+/** Those that only wait from now on have changed nothing. */
+function oneOrManyMoves(done: Done): string {
+  const { partitions, partitionCount } = done
+  const waiting = partitions.filter(({ after }) => isWaiting(after)).length
+  if (partitionCount === 1 || waiting === 0) return oneOrMany(done, 'replicas')
+  const wait = `${counted(waiting, 'move waits', 'moves wait')} for their turn`
+  const others = partitionCount - waiting
+  return others === 0 ? wait : `replicas of ${counted(others, 'partition')} changed, ${wait}`
 }
 
 /** Such as `orders-3: leader 1 -> 2, ISR [1,2] -> [2]`. */

@@ -15,7 +15,7 @@ export const asRegistered: ResourcesOf = ({ resources }) => resources
 /** A copy of what the decisions need; a few milliseconds for a million partitions. */
 export function placementView(image: Image, resourcesOf = asRegistered): PlacementView {
   const targets = new Map<number, readonly number[]>()
-  for (const [row, { target }] of image.reassignedRows()) targets.set(row, target)
+  for (const [row, { target }] of image.moves) targets.set(row, target)
   const held = image.captureReplicas()
   return {
     brokers: brokerLoads(image, resourcesOf),
@@ -58,7 +58,7 @@ type Counts = { replicas: number; leaders: number }
 function countsOf(image: Image): Map<number, Counts> {
   const counts = new Map<number, Counts>()
   for (const held of image.replicaLists()) if (held !== null) count(counts, held[0], held[1])
-  for (const [row, { target }] of image.reassignedRows()) {
+  for (const [row, { target }] of image.moves) {
     count(counts, image.partition(row).replicas, -1)
     count(counts, target, 1)
   }

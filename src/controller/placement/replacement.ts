@@ -125,7 +125,7 @@ export class Replacements {
 }
 
 export function reassigning(target: readonly number[]): { readonly obstacle: Obstacle } {
-  const text = `it is being reassigned to ${target.join(', ')}. It is planned when that is done or cancelled.`
+  const text = `it is being reassigned to ${target.join(', ')}, or waits to be. It is planned when that is done or cancelled.`
   return obstacle('REASSIGNING', text)
 }
 

@@ -1,6 +1,7 @@
 import { type Change, changedRowsOf } from '../../metadata/change.ts'
 import type { Image } from '../../metadata/image.ts'
 import type { Partition } from '../../metadata/partition-table.ts'
+import { isWaiting } from '../../metadata/reassignment.ts'
 import { countOf, minIsrOf } from '../../metadata/replication.ts'
 import { minInsyncReplicas } from '../../metadata/topic-config.ts'
 import { stateView } from '../history/history-page.ts'
@@ -126,7 +127,8 @@ class Tally {
   #count(partition: Partition | null, sign: number): void {
     if (partition === null) return
     const { leader, replicas, reassignment } = partition
-    for (const brokerId of reassignment?.target ?? replicas) this.#loadOf(brokerId).replicas += sign
+    const held = isWaiting(partition) ? replicas : (reassignment?.target ?? replicas)
+    for (const brokerId of held) this.#loadOf(brokerId).replicas += sign
     if (leader !== null) this.#loadOf(leader).leaders += sign
   }
 

@@ -3,7 +3,7 @@ import type { Change } from '../change.ts'
 import { type Decision, type Moment, type Rejection, reject } from '../decision.ts'
 import type { Image } from '../image.ts'
 import type { Partition } from '../partition-table.ts'
-import { beginMove, cancelMove, isWaiting, keepsData, originalReplicas } from '../reassignment.ts'
+import { beginMove, cancelMove, isWaiting, keepsData, originalReplicas, queueMove } from '../reassignment.ts'
 import {
   REPLICATION_FACTOR_MAX,
   type Reassignment,
@@ -20,7 +20,8 @@ import { replicationFactors } from './replication-factors.ts'
 /**
  * Replicas of partitions move to other brokers (KIP-455), or a move is cancelled (`replicas` is null). Those that come are
  * added at once, the others go when these are in sync. Each partition succeeds or fails by itself. What an operator asks for
- * takes the place of what the controller is doing by itself; nothing takes the place of what an operator asked for.
+ * takes the place of what the controller is doing by itself; nothing takes the place of what an operator asked for and that
+ * has begun.
  */
 export type AlterReplicasCommand = {
   readonly type: 'AlterReplicasCommand'
@@ -28,10 +29,12 @@ export type AlterReplicasCommand = {
   readonly cause: ReassignmentCause
   readonly changes: readonly ReplicasChange[]
   /**
-   * At most so many partitions are moved at a time, and what else an operator asks for waits (from level 4 of
-   * `metadata.version` on). Absent: all of these begin, those that wait as well.
+   * So many partitions are moved at a time while no operator said otherwise (from level 4 of `metadata.version` on). Of what
+   * there is no room for, moves of an operator wait, and those of the controller are left for later. Absent: all begin.
    */
   readonly movesMax?: number
+  /** These wait already, and it is their turn. */
+  readonly inTurn?: true
 }
 
 export type ReplicasChange = NamedPartition & {
@@ -42,7 +45,7 @@ export type ReplicasChange = NamedPartition & {
 
 export function decide(image: Image, command: AlterReplicasCommand, moment: Moment): Decision {
   const { cause, changes } = command
-  const room = roomFor(image, command)
+  const place = placing(image, command)
   const seen = new Set<number>()
   const planned: Change[] = []
   const unchanged: number[] = []
@@ -54,8 +57,8 @@ export function decide(image: Image, command: AlterReplicasCommand, moment: Mome
     const before = image.partition(row)
     const fault = faultOf(image, before, change, cause)
     if (fault !== null) return fault
-    const moved = settle(altered(before, change.replicas, command, moment), rulesFor(image, before, image))
-    const partition = revised(before, room === null ? moved : room.place(before, moved), moment)
+    const wanted = settle(altered(before, change.replicas, command, moment), rulesFor(image, before, image))
+    const partition = revised(before, place(before, wanted), moment)
     if (partition === before) unchanged.push(i)
     else planned.push({ kind: 'partitionChanged', row, partition })
     return null
@@ -64,24 +67,33 @@ export function decide(image: Image, command: AlterReplicasCommand, moment: Mome
   return unchanged.length === 0 ? plan : { ...plan, unchanged }
 }
 
-/** Null: nobody waits. */
-function roomFor(image: Image, { cause, movesMax }: AlterReplicasCommand): MoveRoom | null {
-  return cause !== 'MANUAL' || movesMax === undefined || !movesWaitTheirTurn(image)
-    ? null
-    : new MoveRoom(image, movesMax)
+type Place = (before: Replication, wanted: Replication) => Replication
+
+/** What becomes of each part, in their order, as far as there is room. */
+function placing(image: Image, { cause, changes, movesMax, inTurn }: AlterReplicasCommand): Place {
+  const begins = changes.some(({ replicas }) => replicas !== null)
+  if (movesMax === undefined || !begins || !movesWaitTheirTurn(image)) return (_, wanted) => wanted
+  const room = new MoveRoom(image, movesMax)
+  // What is asked for now does not overtake those that wait; where none of them can begin, its turn comes soon.
+  if (cause === 'MANUAL' && inTurn !== true && image.moves.waiting.size > 0) room.close()
+  return (before, wanted) => {
+    if (room.admits(before, wanted)) return room.take(before, wanted)
+    const leftAsItIs = cause !== 'MANUAL' || isWaiting(before)
+    return leftAsItIs ? before : queueMove(before, wanted.reassignment!.target, wanted.reassignment!)
+  }
 }
 
 function altered(
   before: Partition,
   replicas: readonly number[] | null,
-  { cause, movesMax }: AlterReplicasCommand,
+  { cause, inTurn }: AlterReplicasCommand,
   { time }: Moment,
 ): Replication {
   if (replicas === null) return before.reassignment === null ? before : cancelMove(before)
   const moving = before.reassignment
   const already = (moving?.target ?? before.replicas).join() === replicas.join()
   const takesOver = cause === 'MANUAL' && moving !== null && moving.cause !== 'MANUAL'
-  const itsTurn = cause === 'MANUAL' && movesMax === undefined && isWaiting(before)
+  const itsTurn = inTurn === true && isWaiting(before)
   return already && !takesOver && !itsTurn ? before : beginMove(before, replicas, { cause, startedAt: time })
 }
 
@@ -101,7 +113,7 @@ function faultOf(
   if (replicas === null) {
     if (moving === null)
       return reject('NO_REASSIGNMENT_IN_PROGRESS', `partition ${nameOf(change)} is not being moved`)
-    if (cause !== 'MANUAL' && moving.cause === 'MANUAL') return movingFault(moving, change)
+    if (cause !== 'MANUAL' && moving.cause === 'MANUAL' && !moving.waiting) return movingFault(moving, change)
     return dataFault(before, change, 'the move cannot be cancelled')
   }
   const fault = replicasFault(image, replicas, replicas.length, change.partition)

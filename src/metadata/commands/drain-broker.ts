@@ -1,13 +1,17 @@
 import type { Broker, Drain } from '../broker.ts'
 import { isActiveStatus, withStatus } from '../broker.ts'
+import type { Change } from '../change.ts'
 import type { Decision, Moment } from '../decision.ts'
 import type { Image } from '../image.ts'
-import { brokerLeaves } from './partitions-of-broker.ts'
+import { cancelMove } from '../reassignment.ts'
+import { brokerLeaves, changedPartitions, revised, rowsThatWaitFor } from './partitions-of-broker.ts'
 import { unknownBroker } from './register-broker.ts'
+import { replicationFactors } from './replication-factors.ts'
 
 /**
  * An operator wants a broker to lead nothing and to get nothing new (DRAIN), and to give away its replicas as well
- * (DECOMMISSION); null takes that back. What others can lead they lead from this entry on.
+ * (DECOMMISSION); null takes that back. What others can lead they lead from this entry on. Moves that wait to bring replicas to
+ * a broker that is decommissioned are cancelled.
  */
 export type DrainBrokerCommand = {
   readonly type: 'DrainBrokerCommand'
@@ -22,7 +26,15 @@ export function decide(image: Image, { brokerId, mode }: DrainBrokerCommand, mom
   if ((before.drain?.mode ?? null) === mode) return { changes: [] }
   const broker = marked(before, mode === null ? null : drainOf(image, brokerId, mode, moment), moment)
   const changes = isActiveStatus(broker.status) ? brokerLeaves(image, broker, false, moment) : []
-  return { changes: [{ kind: 'brokerSet', broker }, ...changes] }
+  const given = mode === 'DECOMMISSION' ? movesGivenUp(image, brokerId, moment) : []
+  return { changes: [{ kind: 'brokerSet', broker }, ...changes, ...given] }
+}
+
+function movesGivenUp(image: Image, brokerId: number, moment: Moment): Change[] {
+  const cancelled = changedPartitions(image, rowsThatWaitFor(image, brokerId), partition =>
+    revised(partition, cancelMove(partition), moment),
+  )
+  return [...cancelled, ...replicationFactors(image, cancelled, moment)]
 }
 
 function drainOf(image: Image, brokerId: number, mode: Drain['mode'], { time }: Moment): Drain {

@@ -59,9 +59,8 @@ export function brokerRemoved(image: Image, brokerId: number, moment: Moment): C
 /** Rows that hold no replica on the broker yet, and are to get one. */
 export function rowsThatWaitFor(image: Image, brokerId: number): number[] {
   const rows: number[] = []
-  for (const [row, { target, waiting }] of image.reassignedRows())
-    if (waiting && target.includes(brokerId) && !image.partition(row).replicas.includes(brokerId))
-      rows.push(row)
+  for (const [row, { target }] of image.moves.waiting)
+    if (target.includes(brokerId) && !image.partition(row).replicas.includes(brokerId)) rows.push(row)
   return rows
 }
 

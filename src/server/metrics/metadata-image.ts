@@ -31,14 +31,14 @@ export function imageMetrics(exposition: Exposition, image: () => Image): void {
   exposition.gauge({ name: 'dmq_partitions', help: 'Partitions.' }, () => image().partitionCount)
   exposition.gauge(
     { name: 'dmq_partitions_reassigning', help: 'Partitions whose replicas are being moved.' },
-    () => image().reassignmentCount - image().waitingMoveCount,
+    () => image().moves.begun.size,
   )
   exposition.gauge(
     {
       name: 'dmq_partitions_waiting_to_move',
       help: 'Partitions whose replicas an operator wants moved, and that wait for their turn.',
     },
-    () => image().waitingMoveCount,
+    () => image().moves.waiting.size,
   )
   healthMetrics(exposition, healthOf(image))
 }

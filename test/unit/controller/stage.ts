@@ -32,9 +32,11 @@ export class Stage {
   readonly resourcesOf = (broker: Broker) => this.brokers.reports.resourcesOf(broker)
   throttle: MoveThrottle
   #index = 0
+  #earlier: { readonly before: string; readonly intent: Intent } | null = null
 
   constructor(before: (stage: Stage) => void = () => {}) {
     const propose = (type: string, data: Uint8Array) => {
+      if (type === this.#earlier?.before) this.#comeFirst(this.#earlier.intent)
       this.#index += 1
       this.log.push(type)
       const result = this.replica.apply(this.#index, type, data)
@@ -56,6 +58,16 @@ export class Stage {
       pushedVersion,
       becameLate: brokerId => this.late.push(brokerId),
     })
+  }
+
+  /** Somebody else's command is in the log just before the next one of that type. */
+  beforeNext(type: string, intent: Intent): void {
+    this.#earlier = { before: type, intent }
+  }
+
+  #comeFirst(intent: Intent): void {
+    this.#earlier = null
+    void this.proposer.propose(intent)
   }
 
   /** At most so many partitions are moved at a time. */

@@ -6,10 +6,11 @@ import { movesUnderWay, ReplicaMoves } from '../../../src/controller/replica-mov
 import { FEATURES } from '../../../src/metadata/features.ts'
 import { Stage, WRITE } from './stage.ts'
 
+const RECOVERY_MS = 20_000
 const levels = { 'metadata.version': FEATURES['metadata.version'].max }
 
 /** Partitions on broker 1 alone, in a cluster at the newest level. */
-async function staged(partitions: number, movesMax: number, brokers = [1, 2, 3]) {
+async function staged(partitions: number, movesMax: number, brokers = [1, 2, 3], recoveryDelayMs = 0) {
   const assignments = Array<number[]>(partitions).fill([1])
   const stage = await (await new Stage().withBrokers(...brokers)).withTopic('t', assignments)
   await stage.proposer.propose({ type: 'UpdateFeaturesCommand', levels })
@@ -17,7 +18,7 @@ async function staged(partitions: number, movesMax: number, brokers = [1, 2, 3])
   return {
     stage,
     moves: new ReplicaMoves(stage),
-    automatic: new AutomaticMoves({ recoveryDelayMs: 0 }, stage),
+    automatic: new AutomaticMoves({ recoveryDelayMs }, stage),
   }
 }
 
@@ -55,7 +56,7 @@ test('moves begin one after the other as those before them end, in the order the
   assert.deepEqual(states(stage), [`1 MOVING to 3: ${copies(3)}`, '2 WAITING to 2: its turn'])
 })
 
-test('those that wait go before what the controller moves by itself', async () => {
+test('those that wait go before decommissions', async () => {
   const { stage, moves } = await staged(3, 1)
   await moves.alter(to(2, 2), WRITE)
   await stage.brokers.drain(1, 'DECOMMISSION', WRITE)
@@ -132,4 +133,56 @@ test('where nothing can begin, nothing is proposed until the metadata changes', 
   const { length } = stage.log
   await stage.pass(5_000, 1, 2, 3)
   assert.equal(stage.log.slice(length).includes('AlterReplicasCommand'), false)
+})
+
+test('what has lost a replica for good is rebuilt before what an operator waits for', async () => {
+  const { stage, moves } = await staged(3, 1, [1, 2, 3, 4], RECOVERY_MS)
+  await stage.withTopic('u', [[1, 3]])
+  await moves.alter(to(2, 2, 2), WRITE)
+  await stage.pass(RECOVERY_MS + 8_000, 1, 2, 4)
+  assert.equal(stage.status(3), 'OFFLINE')
+  await stage.proposer.propose(stage.isrIs('t', [1, 2], 0))
+  await stage.pass(1_000, 1, 2, 4)
+  assert.equal(stage.partition('u').reassignment?.cause, 'RECOVERY')
+  assert.equal(stage.throttle.state.waiting, 2)
+})
+
+test('a move that waits for a broker that stays away is given up, and its partition rebuilt', async () => {
+  const { stage, moves } = await staged(1, 0, [1, 2, 3, 4], RECOVERY_MS)
+  await stage.withTopic('u', [[1, 3]])
+  await moves.alter([{ topic: 'u', partition: 0, replicas: [3, 2] }], WRITE)
+  await stage.pass(RECOVERY_MS, 1, 2, 4)
+  assert.match(states(stage)[0] ?? '', /0 WAITING to 3,2/)
+  await stage.pass(8_000, 1, 2, 4)
+  assert.deepEqual(states(stage), [])
+  await stage.throttle.set(1, WRITE)
+  await stage.pass(1_000, 1, 2, 4)
+  assert.equal(stage.partition('u').reassignment?.cause, 'RECOVERY')
+})
+
+test('while moves are paused, those that wait say so', async () => {
+  const { stage, moves } = await staged(1, 1)
+  await stage.throttle.set(0, WRITE)
+  await moves.alter(to(2), WRITE)
+  assert.deepEqual(states(stage), ['0 WAITING to 2: moves are paused'])
+})
+
+test('nothing begins after a pause, though it was planned before', async () => {
+  const { stage } = await staged(6, 3)
+  await stage.proposer.propose({ type: 'RebalanceCommand', wanted: true })
+  stage.beforeNext('AlterReplicasCommand', { type: 'ThrottleMovesCommand', movesMax: 0 })
+  await stage.pass(2_000, 1, 2, 3)
+  assert.ok(stage.log.includes('AlterReplicasCommand'))
+  assert.equal(stage.throttle.state.moving, 0)
+})
+
+test('below level 4 the limit is not to be changed, and nothing of that is in the log', async () => {
+  const stage = await new Stage().withBrokers(1)
+  const { length } = stage.log
+  for (const movesMax of [5, null])
+    await assert.rejects(stage.throttle.set(movesMax, WRITE), /possible from metadata.version 4 on, it is 1/)
+  assert.deepEqual(stage.log.slice(length), [])
+  const keyed = { ...WRITE, idempotency: { key: 'k', request: 'r' } }
+  await assert.rejects(stage.throttle.set(5, keyed), /possible from metadata.version 4 on/)
+  assert.deepEqual(stage.log.slice(length), ['NoteRejectionCommand'])
 })

@@ -115,10 +115,14 @@ export class History {
   }
 
   #drain(image: Image): Command {
+    const awaited = image
+      .reassignments()
+      .flatMap(({ partition }) => (isWaiting(partition) ? partition.reassignment!.target : []))
+    const among = awaited.length > 0 && this.#chance.happens(0.5)
     return {
       type: 'DrainBrokerCommand',
       time: this.#time(),
-      brokerId: this.#brokerId(image),
+      brokerId: among ? this.#chance.pick(awaited) : this.#brokerId(image),
       mode: this.#chance.pick(['DRAIN', 'DECOMMISSION', null, null]),
     }
   }
@@ -238,7 +242,15 @@ export class History {
     const { name: topic } = image.topicById(topicId)!
     const { target: replicas } = reassignment!
     const changes = [{ topic, topicId, partition: id, partitionEpoch, replicas }]
-    return { type: 'AlterReplicasCommand', time: this.#time(), cause: 'MANUAL', changes }
+    const movesMax = this.#chance.between(0, 3)
+    return {
+      type: 'AlterReplicasCommand',
+      time: this.#time(),
+      cause: 'MANUAL',
+      changes,
+      movesMax,
+      inTurn: true,
+    }
   }
 
   /** Other brokers, those of now in another order, some of them only, those that it moves to already; null: no move. */

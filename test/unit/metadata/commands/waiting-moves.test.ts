@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Intent, Machine, moved, raised, resultsOf } from '../machine.ts'
+import type { Applied } from '../../../../src/metadata/metadata.ts'
+import { drained, type Intent, Machine, moved, raised, resultsOf } from '../machine.ts'
 
 const NEWEST = 4
 
@@ -34,6 +35,10 @@ function ask(machine: Machine, targets: readonly (readonly number[] | null)[], m
   )
 }
 
+function changesOf(applied: Applied) {
+  return 'changes' in applied ? applied.changes : applied
+}
+
 /** What a partition waits for, moves to, or has: `waits for 2`, `moves to 2`, `on 2`. */
 function states(machine: Machine): string[] {
   return machine.image.partitionsOf(machine.image.topic('t')!).map(({ replicas, reassignment }) => {
@@ -62,17 +67,21 @@ describe('a move for which there is no room', () => {
     assert.deepEqual([reassignment?.cause, reassignment?.waiting], ['MANUAL', true])
   })
 
-  test('begins when it is asked for again without a limit, at the state that this was decided on', () => {
+  test('begins in its turn, at the state that this was decided on, and only if there is room by then', () => {
     const machine = cluster(2)
     ask(machine, [[2], [3]], 0)
     assert.deepEqual(states(machine), ['waits for 2', 'waits for 3'])
+    const turnOf = (partition: number, partitionEpoch: number, movesMax = 1): Intent => ({
+      type: 'AlterReplicasCommand',
+      cause: 'MANUAL',
+      changes: [{ topic: 't', partition, partitionEpoch, replicas: [partition + 2] }],
+      movesMax,
+      inTurn: true,
+    })
     const turn = (partition: number, partitionEpoch: number) =>
-      machine.apply({
-        type: 'AlterReplicasCommand',
-        cause: 'MANUAL',
-        changes: [{ topic: 't', partition, partitionEpoch, replicas: [partition + 2] }],
-      })
+      machine.apply(turnOf(partition, partitionEpoch))
     assert.deepEqual(resultsOf(turn(0, 0)), ['INVALID_UPDATE_VERSION'])
+    assert.deepEqual(changesOf(machine.apply(turnOf(1, 1, 0))), [])
     assert.deepEqual(resultsOf(turn(1, 1)), [null])
     assert.deepEqual(states(machine), ['waits for 2', 'moves to 3'])
     machine.accept(machine.inSync('t', [1, 3], 1))
@@ -156,6 +165,26 @@ describe('there is room', () => {
     assert.deepEqual(states(machine), ['waits for 3,4', 'moves to 2', 'waits for 2'])
   })
 
+  test('in the place of a move that ends with the same request', () => {
+    const machine = cluster(2)
+    machine.accept(moved('t', [2], 'REBALANCE'))
+    ask(machine, [[1], [2]], 1)
+    assert.deepEqual(states(machine), ['on 1', 'moves to 2'])
+  })
+
+  test('not for a partition that nobody leads: there is nothing to copy from', () => {
+    const machine = cluster(2).withTopic('u', [[3]])
+    machine.accept(moved('u', [2], 'REBALANCE'))
+    machine.setStatus(3, 'OFFLINE')
+    assert.equal(machine.partition('u').leader, null)
+    ask(machine, [[2], [2]], 1)
+    assert.deepEqual(states(machine), ['moves to 2', 'waits for 2'], 'the move of u takes no room')
+    const lost = { topic: 'u', partition: 0, replicas: null }
+    machine.accept({ ...asked([]), changes: [lost] })
+    machine.accept({ ...asked([], 9), changes: [{ ...lost, replicas: [1] }] })
+    assert.equal(machine.partition('u').reassignment?.waiting, true)
+  })
+
   test('beside a move that waits for a broker that is away: nobody copies for it', () => {
     const machine = cluster(3)
     ask(machine, [[2]], 1)
@@ -164,6 +193,48 @@ describe('there is room', () => {
     machine.accept({ ...asked([], 1), changes: others })
     assert.deepEqual(states(machine), ['moves to 2', 'moves to 3', 'waits for 3'])
   })
+})
+
+describe('those that wait', () => {
+  test('are not overtaken by what is asked for later, which begins only if it has nothing to copy', () => {
+    const machine = cluster(4)
+    ask(machine, [[2], [2]], 1)
+    machine.accept(machine.inSync('t', [1, 2], 0))
+    const [, , ...later] = asked([null, null, [2], [1]]).changes
+    machine.accept({ ...asked([], 5), changes: later })
+    assert.deepEqual(states(machine), ['on 2', 'waits for 2', 'waits for 2', 'on 1'])
+  })
+
+  test('and that bring replicas to a broker that is to be emptied are cancelled', () => {
+    const machine = cluster(2)
+    ask(machine, [[2], [3]], 0)
+    machine.accept(drained(3))
+    assert.deepEqual(states(machine), ['waits for 2', 'waits for 3'], 'it keeps what it has')
+    machine.accept(drained(3, 'DECOMMISSION'))
+    assert.deepEqual(states(machine), ['waits for 2', 'on 1'])
+  })
+
+  test('are given up by the controller, which gives up nothing that an operator has begun', () => {
+    const machine = cluster(2)
+    ask(machine, [[2], [3]], 1)
+    const applied = machine.apply({ ...asked([null, null]), cause: 'RECOVERY' })
+    assert.deepEqual(resultsOf(applied), ['REASSIGNMENT_IN_PROGRESS', null])
+    assert.deepEqual(states(machine), ['moves to 2', 'on 1'])
+  })
+})
+
+test('a move of the controller for which there is no room is left for later', () => {
+  const machine = cluster(3)
+  assert.deepEqual(changesOf(machine.apply({ ...asked([[2], [2]], 0), cause: 'REBALANCE' })), [])
+  machine.accept({ ...asked([[2], [2], [2]], 2), cause: 'RECOVERY' })
+  assert.deepEqual(states(machine), ['moves to 2', 'moves to 2', 'on 1'])
+})
+
+test('what an operator said stands, however the controller is configured', () => {
+  const machine = cluster(2)
+  machine.accept({ type: 'ThrottleMovesCommand', movesMax: 1 })
+  ask(machine, [[2], [2]], 50)
+  assert.deepEqual(states(machine), ['moves to 2', 'waits for 2'])
 })
 
 test('below level 4 of metadata.version all begin at once, as in releases of before', () => {
