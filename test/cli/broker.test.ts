@@ -106,7 +106,7 @@ test('moves wait for their turn, which reassign throttle gives them', async () =
     /^no more moves begin \(dmq reassign throttle\); 0 /,
   )
   assert.match((await run('reassign', 'start', 't3-0=2')).out, /\n1 move waiting\. dmq reassign list /)
-  assert.match((await run('reassign', 'list')).out, /^t3-0 +1 +2 +MANUAL +WAITING .* its turn$/m)
+  assert.match((await run('reassign', 'list')).out, /^t3-0 +1 +2 +MANUAL +WAITING .* moves are paused$/m)
   const why = await run('explain', 'partition', 't3-0')
   assert.match(why.out, /t3-0 is to move to \[2\], and waits for its turn/)
   const state = JSON.parse((await run('reassign', 'throttle', '--json')).out)

@@ -48,7 +48,7 @@ test('moves wait for their turn where an operator says so, and begin when there 
   assert.deepEqual(asked.body.results, [{ topic, partition: 0, outcome: 'WAITING' }])
   const { reassignments } = (await at(controller, 'GET', '/reassignments')).body
   assert.partialDeepStrictEqual(reassignments, [
-    { topic, replicas: [101], target: [102], state: 'WAITING', waitsFor: ['its turn'], addingReplicas: [] },
+    { topic, replicas: [101], target: [102], state: 'WAITING', waitsFor: ['moves are paused'], addingReplicas: [] },
   ])
   const { body: partition } = await at(controller, 'GET', `/topics/${topic}/partitions/0`)
   assert.deepEqual(partition.reassignment, { ...partition.reassignment, target: [102], waiting: true })
