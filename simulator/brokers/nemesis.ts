@@ -140,7 +140,7 @@ export class BrokerNemesis {
     const { timeline, ids } = world.cluster
     const answersOnly = ids.map((id): Way => [id, machine.id])
     world.stop(machine, () => {
-      this.#cut(chance.happens(0.5) ? answersOnly : this.#between([machine.id], ids), ms)
+      this.#cut(chance.happens(0.8) ? answersOnly : this.#between([machine.id], ids), ms)
       this.#startLater(machine, ms * 0.2)
       timeline.after(ms * (0.2 + 0.6 * chance.fraction()), () => {
         if (this.#stopped || machine.process === null) return
