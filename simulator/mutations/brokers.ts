@@ -111,14 +111,14 @@ export const BROKERS_BUGS: readonly Mutation[] = [
   mutation(
     'more moves begin than there is room for',
     'src/metadata/commands/move-room.ts',
-    'return this.#free > 0 && begun',
-    'return begun',
+    'begun.leader === null ? this.#isOpen : this.#free > 0',
+    'begun.replicas.length > 0',
   ),
   mutation(
     'the room for moves forgets those that go on',
     'src/metadata/commands/move-room.ts',
-    'this.#free = (image.cluster.movesMax ?? configured) - copyingMoves(image)',
-    'this.#free = (image.cluster.movesMax ?? configured) - Math.min(0, copyingMoves(image))',
+    'this.#free = limit - copyingMoves(image)',
+    'this.#free = limit - Math.min(0, copyingMoves(image))',
   ),
   // It takes a broker that is removed while a move waits for it: 300 seeds had none.
   open(

@@ -47,7 +47,7 @@ export class AutomaticMoves {
   /** Where the image cannot keep it. */
   #rebalancingSince: number | null = null
   /** Nothing was to be done for these reasons, the version among them. */
-  readonly #idle = { RECOVERY: '', DECOMMISSION: '' }
+  readonly #idle = { urgent: '', planned: '' }
   #timer: Timer
   #ended = false
 
@@ -123,9 +123,10 @@ export class AutomaticMoves {
       await this.#giveUpForReturned()
       await this.#giveUpForLost()
       // First what one more loss may take for good, then what operators wait for.
-      await this.#moveOn('RECOVERY')
+      await this.#waiting.beginUrgent(this.#lostIds())
+      await this.#moveOn('urgent')
       await this.#waiting.beginNext()
-      await this.#moveOn('DECOMMISSION')
+      await this.#moveOn('planned')
     } catch {
       // Leadership may be lost meanwhile, or the disk be full: the next tick, or the next controller, looks again.
     }
@@ -172,29 +173,42 @@ export class AutomaticMoves {
   }
 
   /** A rebalance is what is left when nobody leaves. */
-  async #moveOn(cause: Leaving['cause']): Promise<void> {
+  async #moveOn(kind: 'urgent' | 'planned'): Promise<void> {
     const { image } = this.#parts.replica
-    const leaving = this.#leavingBrokers().filter(each => each.cause === cause)
-    const rebalances = cause === 'DECOMMISSION' && this.isRebalancing
+    const leaving = kind === 'urgent' ? this.#lost() : this.#decommissioned()
+    const rebalances = kind === 'planned' && this.isRebalancing
     if (leaving.length === 0 && !rebalances) return
     // A disk that has room again is no new version.
     const brokers = standing(image, this.#parts.resourcesOf)
     const away = [...this.#awayIds()].join()
     const reasons = `${image.version} ${leaving.map(({ brokerId }) => brokerId).join()} ${away} ${rebalances} ${brokers}`
     const { free } = this.#parts.throttle.room()
-    if (reasons === this.#idle[cause] || free <= 0) return
+    if (reasons === this.#idle[kind] || free <= 0) return
     const planned = this.#planLeaving(leaving, free) ?? (rebalances ? await this.#planEven(free) : null)
-    if (planned === null) this.#idle[cause] = reasons
-    else await this.#alter(planned)
+    if (planned === null || !(await this.#alter(planned))) this.#idle[kind] = reasons
   }
 
-  /** Who is to give its replicas away: those that are missing already first. */
-  #leavingBrokers(): Leaving[] {
-    const { image } = this.#parts.replica
-    const gone = this.#options.recoveryDelayMs > 0 ? unregistered(image) : []
-    const decommissioned = image.brokers().filter(({ drain }) => drain?.mode === 'DECOMMISSION')
-    const there = new Set([...this.#away(), ...decommissioned])
-    return [...gone.map(brokerId => ({ brokerId, cause: 'RECOVERY' }) as const), ...[...there].map(leavingOf)]
+  /** Whose replicas are missing: those that were removed first. */
+  #lost(): Leaving[] {
+    const gone = this.#options.recoveryDelayMs > 0 ? unregistered(this.#parts.replica.image) : []
+    return [
+      ...gone.map(brokerId => ({ brokerId, cause: 'RECOVERY' }) as const),
+      ...this.#away().map(leavingOf),
+    ]
+  }
+
+  #lostIds(): ReadonlySet<number> {
+    return new Set(this.#lost().map(({ brokerId }) => brokerId))
+  }
+
+  /** Who is to give its replicas away, and has them. */
+  #decommissioned(): Leaving[] {
+    const lost = this.#lostIds()
+    const brokers = this.#parts.replica.image.brokers()
+    const leaving = brokers.filter(
+      ({ brokerId, drain }) => drain?.mode === 'DECOMMISSION' && !lost.has(brokerId),
+    )
+    return leaving.map(leavingOf)
   }
 
   /** Brokers that stay away: OFFLINE for longer than they are waited for. */
@@ -262,11 +276,13 @@ export class AutomaticMoves {
     }
   }
 
-  /** What there is no room for any more is planned again. */
-  async #alter({ cause, changes }: Planned): Promise<void> {
+  /** What there is no room for any more is planned again. Returns whether anything was done. */
+  async #alter({ cause, changes }: Planned): Promise<boolean> {
     const by = ownWrite(cause.toLowerCase())
     const { configured: movesMax } = this.#parts.throttle
-    await this.#parts.proposer.propose({ type: 'AlterReplicasCommand', cause, changes, movesMax }, by)
+    const intent = { type: 'AlterReplicasCommand', cause, changes, movesMax } as const
+    const done = await this.#parts.proposer.propose(intent, by)
+    return done.changes.length > 0
   }
 }
 

@@ -135,11 +135,10 @@ export function progressOf(image: Image, { topic, partition }: TopicPartition): 
 }
 
 /** What holds it up by itself; else it is that others are moved first. */
-function whyNotBegun(image: Image, { replicas, leader, reassignment }: Partition): string[] {
+function whyNotBegun(image: Image, { replicas, reassignment }: Partition): string[] {
   const away = reassignment!.target.filter(id => !replicas.includes(id) && !image.isActive(id))
   const why = [
     ...(image.cluster.movesMax === 0 ? ['moves are paused'] : []),
-    ...(leader === null ? ['nobody leads it, whom it could be copied from'] : []),
     ...away.map(id => whyNotInSync(image, id)),
   ]
   return why.length === 0 ? ['its turn'] : why

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { DmqError } from '../../base/errors.ts'
 import { type AlterResult, movesUnderWay } from '../../controller/replica-moves.ts'
 import type { Image } from '../../metadata/image.ts'
-import type { Reassignment } from '../../metadata/replication.ts'
+import type { Partition } from '../../metadata/partition-table.ts'
 import {
   ReassignmentList,
   ReassignmentParams,
@@ -54,15 +54,16 @@ function resultView(
   { rejection, unchanged }: AlterResult,
 ) {
   if (rejection !== null) return { topic, partition, error: errorOf(rejection) }
+  if (unchanged) return { topic, partition, outcome: 'UNCHANGED' }
   const row = image.topic(topic)?.rows[partition]
-  const moving = row === undefined ? null : image.partition(row).reassignment
-  const outcome = unchanged ? 'UNCHANGED' : outcomeOf(moving, replicas)
-  return { topic, partition, outcome }
+  const now = row === undefined ? null : image.partition(row)
+  return { topic, partition, outcome: outcomeOf(now, replicas.join()) }
 }
 
-function outcomeOf(moving: Reassignment | null, replicas: readonly number[]): string {
-  if (moving?.target.join() !== replicas.join()) return 'DONE'
-  return moving.waiting ? 'WAITING' : 'MOVING'
+function outcomeOf(now: Partition | null, wanted: string): string {
+  const moving = now?.reassignment
+  if (moving?.target.join() === wanted) return moving.waiting ? 'WAITING' : 'MOVING'
+  return now?.replicas.join() === wanted ? 'DONE' : 'GIVEN_UP'
 }
 
 function cancel(app: FastifyInstance, context: Context): void {

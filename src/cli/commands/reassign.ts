@@ -19,7 +19,7 @@ type Move = {
   state: 'MOVING' | 'WAITING'
   waitsFor: string[]
 }
-type Outcome = 'MOVING' | 'WAITING' | 'DONE' | 'UNCHANGED'
+type Outcome = 'MOVING' | 'WAITING' | 'DONE' | 'UNCHANGED' | 'GIVEN_UP'
 type Result = {
   topic: string
   partition: number
@@ -30,6 +30,7 @@ type Result = {
 const OUTCOMES = {
   MOVING: 'begun',
   WAITING: 'waits',
+  GIVEN_UP: 'given up meanwhile',
   DONE: 'done: nothing had to be copied',
   UNCHANGED: 'nothing to do: it is so, or is to be, already',
 } as const satisfies Record<Outcome, string>

@@ -121,14 +121,23 @@ function oneOrMany({ partitions, partitionCount }: Done, what: string): string {
   return `${what} of ${counted(partitionCount, 'partition')} changed`
 }
 
-/** Those that only wait from now on have changed nothing. */
+/** Those that only wait from now on, or only waited, have changed nothing. */
 function oneOrManyMoves(done: Done): string {
-  const { partitions, partitionCount } = done
-  const waiting = partitions.filter(({ after }) => isWaiting(after)).length
-  if (partitionCount === 1 || waiting === 0) return oneOrMany(done, 'replicas')
-  const wait = `${counted(waiting, 'move waits', 'moves wait')} for their turn`
-  const others = partitionCount - waiting
-  return others === 0 ? wait : `replicas of ${counted(others, 'partition')} changed, ${wait}`
+  if (done.partitionCount === 1) return oneOrMany(done, 'replicas')
+  const count = { waiting: 0, cancelled: 0, changed: 0 }
+  for (const change of done.changes) {
+    if (change.kind !== 'partitionChanged') continue
+    const before = done.image.partition(change.row)
+    if (isWaiting(change.partition)) count.waiting += 1
+    else if (isWaiting(before) && change.partition.reassignment === null) count.cancelled += 1
+    else count.changed += 1
+  }
+  const told = [
+    ...(count.changed > 0 ? [`replicas of ${counted(count.changed, 'partition')} changed`] : []),
+    ...(count.waiting > 0 ? [`${counted(count.waiting, 'move')} to wait for a turn`] : []),
+    ...(count.cancelled > 0 ? [`${counted(count.cancelled, 'move')} that waited given up`] : []),
+  ]
+  return told.join(', ')
 }
 
 /** Such as `orders-3: leader 1 -> 2, ISR [1,2] -> [2]`. */

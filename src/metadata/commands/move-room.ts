@@ -11,12 +11,15 @@ export function movesWaitTheirTurn({ cluster: { features } }: Image): boolean {
 /** How many more partitions may be moved at this moment. */
 export class MoveRoom {
   readonly #image: Image
+  #isOpen: boolean
   #free: number
 
   /** `configured`: while no operator said otherwise. */
   constructor(image: Image, configured: number) {
     this.#image = image
-    this.#free = (image.cluster.movesMax ?? configured) - copyingMoves(image)
+    const limit = image.cluster.movesMax ?? configured
+    this.#isOpen = limit > 0
+    this.#free = limit - copyingMoves(image)
   }
 
   /** Negative where more go on than may: they were begun when that was allowed, or brokers came back that they wait for. */
@@ -25,13 +28,15 @@ export class MoveRoom {
   }
 
   /**
-   * Whether a move may begin. Nothing has to be copied for it, or it takes the place of another; or there is room, somebody leads
-   * who is copied, and every broker that gets a replica is there, so that moves that can go on do not wait for those that cannot.
+   * Whether a move may begin. Nothing has to be copied for it, or it takes the place of another; or there is room, and every broker
+   * that gets a replica is there, so that moves that can go on do not wait for those that cannot. Where nobody leads there is
+   * nothing to copy from, and it takes no room: it may be what brings a partition back whose replicas are all lost.
    */
   admits(before: Replication, begun: Replication): boolean {
     const awaited = awaitedReplicas(begun)
     if (awaited.length === 0 || isMoving(before)) return true
-    return this.#free > 0 && begun.leader !== null && awaited.every(this.#image.isActive)
+    const hasRoom = begun.leader === null ? this.#isOpen : this.#free > 0
+    return hasRoom && awaited.every(this.#image.isActive)
   }
 
   /** Returns `after`, for which there is less room from now on, or more. */
@@ -42,6 +47,7 @@ export class MoveRoom {
 
   /** Nothing begins any more that has to be copied. */
   close(): void {
+    this.#isOpen = false
     this.#free = Number.NEGATIVE_INFINITY
   }
 }

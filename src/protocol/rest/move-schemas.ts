@@ -53,7 +53,7 @@ export const ReassignmentsAnswer = Type.Object({
       outcome: Type.Optional(
         Type.String({
           description:
-            'MOVING, WAITING (others are moved first), DONE (nothing had to be copied), or UNCHANGED: its replicas are so, or are to be, already',
+            'MOVING, WAITING (others are moved first), DONE, UNCHANGED (its replicas were so, or were to be, already); of a repeat also GIVEN_UP: it was cancelled meanwhile',
         }),
       ),
       error: Type.Optional(PartError),

@@ -44,11 +44,23 @@ test('moves wait for their turn where an operator says so, and begin when there 
   const paused = await write('PATCH', '/reassignments/throttle', { movesMax: 0 })
   assert.deepEqual([paused.status, paused.body], [200, { ...state, movesMax: 0, setBy: 'OPERATOR' }])
   const move = { topic, partition: 0, replicas: [102] }
+  const keyed = () =>
+    at(controller, 'POST', '/reassignments', [move], { 'idempotency-key': 'a move that waits' })
+  assert.deepEqual((await keyed()).body.results, [{ topic, partition: 0, outcome: 'WAITING' }])
+  assert.equal((await write('DELETE', `/reassignments/${topic}/0`)).status, 204)
+  assert.deepEqual((await keyed()).body.results, [{ topic, partition: 0, outcome: 'GIVEN_UP' }])
   const asked = await write('POST', '/reassignments', [move])
   assert.deepEqual(asked.body.results, [{ topic, partition: 0, outcome: 'WAITING' }])
   const { reassignments } = (await at(controller, 'GET', '/reassignments')).body
   assert.partialDeepStrictEqual(reassignments, [
-    { topic, replicas: [101], target: [102], state: 'WAITING', waitsFor: ['moves are paused'], addingReplicas: [] },
+    {
+      topic,
+      replicas: [101],
+      target: [102],
+      state: 'WAITING',
+      waitsFor: ['moves are paused'],
+      addingReplicas: [],
+    },
   ])
   const { body: partition } = await at(controller, 'GET', `/topics/${topic}/partitions/0`)
   assert.deepEqual(partition.reassignment, { ...partition.reassignment, target: [102], waiting: true })

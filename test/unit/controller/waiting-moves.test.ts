@@ -147,6 +147,38 @@ test('what has lost a replica for good is rebuilt before what an operator waits 
   assert.equal(stage.throttle.state.waiting, 2)
 })
 
+test('partitions that nobody leads hold up no recovery, and what changes nothing is not proposed again', async () => {
+  const { stage } = await staged(1, 1, [1, 2, 3], RECOVERY_MS)
+  await stage.withTopic('a', [[3]])
+  await stage.withTopic('b', [[1, 3]])
+  await stage.pass(RECOVERY_MS + 12_000, 1, 2)
+  assert.equal(stage.partition('b').reassignment?.cause, 'RECOVERY')
+  const { length } = stage.log
+  await stage.pass(5_000, 1, 2)
+  assert.equal(stage.log.slice(length).includes('AlterReplicasCommand'), false)
+})
+
+test('a decommissioned broker that is lost counts as lost, and a move that waits for its partition goes first', async () => {
+  const { stage, moves } = await staged(3, 1, [1, 2, 3, 4], RECOVERY_MS)
+  await stage.withTopic('u', [[1, 3]])
+  await stage.withTopic('v', [[1, 3]])
+  await moves.alter([...to(2, 2, 2), { topic: 'u', partition: 0, replicas: [1, 2] }], WRITE)
+  await stage.brokers.drain(3, 'DECOMMISSION', WRITE)
+  await stage.pass(RECOVERY_MS + 8_000, 1, 2, 4)
+  assert.equal(stage.status(3), 'OFFLINE')
+  const next = async (partition: number) => {
+    await stage.proposer.propose(stage.isrIs('t', [1, 2], partition))
+    await stage.pass(1_000, 1, 2, 4)
+  }
+  await next(0)
+  assert.equal(stage.partition('u').reassignment?.waiting, undefined)
+  assert.deepEqual(stage.partition('u').reassignment?.target, [1, 2])
+  await stage.proposer.propose(stage.isrIs('u', [1, 2], 0))
+  await stage.pass(1_000, 1, 2, 4)
+  assert.equal(stage.partition('v').reassignment?.cause, 'DECOMMISSION')
+  assert.equal(stage.throttle.state.waiting, 2)
+})
+
 test('a move that waits for a broker that stays away is given up, and its partition rebuilt', async () => {
   const { stage, moves } = await staged(1, 0, [1, 2, 3, 4], RECOVERY_MS)
   await stage.withTopic('u', [[1, 3]])

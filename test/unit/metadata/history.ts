@@ -123,7 +123,7 @@ export class History {
       type: 'DrainBrokerCommand',
       time: this.#time(),
       brokerId: among ? this.#chance.pick(awaited) : this.#brokerId(image),
-      mode: this.#chance.pick(['DRAIN', 'DECOMMISSION', null, null]),
+      mode: among ? 'DECOMMISSION' : this.#chance.pick(['DRAIN', 'DECOMMISSION', null, null]),
     }
   }
 

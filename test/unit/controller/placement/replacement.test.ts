@@ -135,7 +135,7 @@ test('a decommission says what moves already, and what cannot', () => {
   )
   assert.equal(
     plan.stuck[0]!.obstacle.text,
-    'it is being reassigned to 1, 3. It is planned when that is done or cancelled.',
+    'it is being reassigned to 1, 3, or waits to be. It is planned when that is done or cancelled.',
   )
   assert.deepEqual(
     plan.moves.map(({ partition }) => partition),

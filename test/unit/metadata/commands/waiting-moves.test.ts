@@ -172,17 +172,21 @@ describe('there is room', () => {
     assert.deepEqual(states(machine), ['on 1', 'moves to 2'])
   })
 
-  test('not for a partition that nobody leads: there is nothing to copy from', () => {
+  test('for a partition that nobody leads, but for a pause: nobody copies for it, and it may be its way back', () => {
     const machine = cluster(2).withTopic('u', [[3]])
-    machine.accept(moved('u', [2], 'REBALANCE'))
     machine.setStatus(3, 'OFFLINE')
-    assert.equal(machine.partition('u').leader, null)
-    ask(machine, [[2], [2]], 1)
-    assert.deepEqual(states(machine), ['moves to 2', 'waits for 2'], 'the move of u takes no room')
-    const lost = { topic: 'u', partition: 0, replicas: null }
-    machine.accept({ ...asked([]), changes: [lost] })
-    machine.accept({ ...asked([], 9), changes: [{ ...lost, replicas: [1] }] })
+    const lost = { topic: 'u', partition: 0, replicas: [2] }
+    ask(machine, [[2]], 1)
+    machine.accept({ ...asked([], 0), changes: [lost] })
     assert.equal(machine.partition('u').reassignment?.waiting, true)
+    machine.accept({ ...asked([], 1), changes: [lost], inTurn: true })
+    assert.deepEqual(machine.partition('u').replicas, [3, 2])
+    machine.accept({
+      type: 'ElectLeadersCommand',
+      electionType: 'UNCLEAN',
+      partitions: [{ topic: 'u', partition: 0 }],
+    })
+    assert.equal(machine.partition('u').leader, 2)
   })
 
   test('beside a move that waits for a broker that is away: nobody copies for it', () => {
